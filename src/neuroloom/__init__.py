@@ -1,0 +1,67 @@
+"""neuroloom: neural networks with the Keras vocabulary, on the tensor engine you choose.
+
+`import neuroloom as nl` loads no engine; each part is loaded at its first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from neuroloom import (
+        activations,
+        callbacks,
+        config,
+        data,
+        datasets,
+        errors,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        optimizers,
+        plots,
+        regularizers,
+        utils,
+    )
+    from neuroloom.engines.dispatch import engine, engines, use
+    from neuroloom.layers import Input
+    from neuroloom.models import Model, Sequential, load_model
+
+_MODULES = {
+    "activations", "callbacks", "config", "data", "datasets", "errors", "initializers", "layers", "losses", "metrics",
+    "models", "ops", "optimizers", "plots", "regularizers", "utils",
+}  # fmt: skip
+
+_OBJECTS = {
+    "engine": "neuroloom.engines.dispatch",
+    "engines": "neuroloom.engines.dispatch",
+    "use": "neuroloom.engines.dispatch",
+    "Input": "neuroloom.layers",
+    "Model": "neuroloom.models",
+    "Sequential": "neuroloom.models",
+    "load_model": "neuroloom.models",
+}
+
+__all__ = [
+    "__version__", "activations", "callbacks", "config", "data", "datasets", "errors", "initializers", "layers",
+    "losses", "metrics", "models", "ops", "optimizers", "plots", "regularizers", "utils",
+    "engine", "engines", "use", "Input", "Model", "Sequential", "load_model",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _OBJECTS:
+        return getattr(importlib.import_module(_OBJECTS[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"neuroloom.{name}")
+    raise AttributeError(f"module 'neuroloom' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

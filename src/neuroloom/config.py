@@ -1,0 +1,420 @@
+"""Objects whose fields are their configuration, and the registries that find their classes by name.
+
+Layers, initializers, losses, metrics, optimizers, schedules and callbacks are `Configured`: frozen dataclasses
+whose annotations say which values a field may have. So the constructor's checks, the configuration in a model
+file, `repr`, the structural signature and the tests of wrong input share one source.
+
+    class Dropout(Layer):
+        rate: Fraction              # Dropout(2.0) -> "Dropout expected rate to be a number from 0 to 1, ..."
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
+
+import numpy as np
+
+from neuroloom.errors import ConfigurationError, UnknownNameError, nearest
+
+T = TypeVar("T", bound="Configured")
+
+# ---------------------------------------------------------------------------------------------- value checks
+
+
+class Check:
+    """What a field may hold. `__call__` returns the value in its canonical form or raises ValueError."""
+
+    expects: str
+
+    def __call__(self, value: Any) -> Any:
+        raise NotImplementedError  # abstract
+
+    def refuse(self) -> ValueError:
+        return ValueError(self.expects)
+
+
+class Number(Check):
+    """A real number in [low, high]; `open_low` and `open_high` leave the ends out."""
+
+    def __init__(
+        self,
+        low: float = -np.inf,
+        high: float = np.inf,
+        *,
+        open_low: bool = False,
+        open_high: bool = False,
+        expects: str,
+    ) -> None:
+        self.low, self.high, self.open_low, self.open_high = low, high, open_low, open_high
+        self.expects = expects
+
+    def __call__(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            raise self.refuse()
+        number = float(value)
+        below = number <= self.low if self.open_low else number < self.low
+        above = number >= self.high if self.open_high else number > self.high
+        if below or above or number != number:
+            raise self.refuse()
+        return number
+
+
+class Integer(Check):
+    """A whole number of at least `low`; a bool or a float is none."""
+
+    def __init__(self, low: int) -> None:
+        self.low = low
+        self.expects = {0: "a whole number of at least 0", 1: "a positive whole number"}.get(
+            low, f"a whole number of at least {low}"
+        )
+
+    def __call__(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < self.low:
+            raise self.refuse()
+        return int(value)
+
+
+class Integers(Check):
+    """`n` whole numbers of at least `low`; one number stands for n equal ones. `n=None`: any count."""
+
+    def __init__(self, n: int | None, low: int = 1) -> None:
+        self.n, self.one = n, Integer(low)
+        count = "" if n is None else f"{n} "
+        self.expects = f"{self.one.expects}, or a tuple of {count}such numbers"
+
+    def __call__(self, value: Any) -> tuple[int, ...]:
+        if isinstance(value, list | tuple):
+            if self.n is not None and len(value) != self.n:
+                raise self.refuse()
+            try:
+                return tuple(self.one(v) for v in value)
+            except ValueError:
+                raise self.refuse() from None
+        return (self.one(value),) * (self.n or 1)
+
+
+class Choice(Check):
+    """One of some strings."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+        self.expects = " or ".join(repr(c) for c in choices)
+
+    def __call__(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise self.refuse()
+        return value
+
+
+class Flag(Check):
+    """True or False."""
+
+    expects = "True or False"
+
+    def __call__(self, value: Any) -> bool:
+        if not isinstance(value, bool | np.bool_):
+            raise self.refuse()
+        return bool(value)
+
+
+class Text(Check):
+    """A name that can be part of a path: no slash, no dots only, not empty."""
+
+    expects = "a name without '/', at most 200 characters, not '.' or '..'"
+
+    def __call__(self, value: Any) -> str:
+        good = isinstance(value, str) and 0 < len(value) <= 200 and "/" not in value
+        if not good or value in {".", ".."} or not value.isprintable():
+            raise self.refuse()
+        return value
+
+
+class Resolve(Check):
+    """An object of a kind: given as such, by name, as a class, or as its configuration."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __call__(self, value: Any) -> Any:
+        return get(self.kind, value)
+
+
+Positive = Annotated[float, Number(0, open_low=True, expects="a positive number")]
+NonNegative = Annotated[float, Number(0, expects="a number of at least 0")]
+Fraction = Annotated[float, Number(0, 1, open_high=True, expects="a number from 0 up to, but not, 1")]
+Real = Annotated[float, Number(expects="a number")]
+PositiveInt = Annotated[int, Integer(1)]
+Count = Annotated[int, Integer(0)]
+Pair = Annotated[int | tuple[int, int], Integers(2)]
+Sizes = Annotated[tuple[int, ...], Integers(None)]
+Bool = Annotated[bool, Flag()]
+Name = Annotated[str, Text()]
+
+
+@functools.cache
+def checks(cls: type) -> dict[str, tuple[Check | None, bool]]:
+    """field -> (its check, whether None is allowed), read from the annotations of a Configured class."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    found: dict[str, tuple[Check | None, bool]] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        hint = hints[field.name]
+        parts = (hint, *typing.get_args(hint))
+        check = next(
+            (m for p in parts if typing.get_origin(p) is Annotated for m in p.__metadata__ if isinstance(m, Check)),
+            None,
+        )
+        found[field.name] = (check, type(None) in typing.get_args(hint))
+    return found
+
+
+# ------------------------------------------------------------------------------------------ configured objects
+
+
+def normal(name: str) -> str:
+    """The form under which names are compared: 'mean_squared_error' and 'MeanSquaredError' are one."""
+    return name.replace("_", "").lower()
+
+
+def snake(name: str) -> str:
+    """`MaxPooling2D` -> `max_pooling2d`, as Keras names layers.
+
+    >>> snake("MaxPooling2D"), snake("LSTM"), snake("SimpleRNN")
+    ('max_pooling2d', 'lstm', 'simple_rnn')
+    """
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+REGISTRIES: dict[str, dict[str, type[Configured]]] = {}
+"""kind -> normalised name -> class. Model files find classes here and nowhere else."""
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
+class Configured:
+    """Base of every object whose dataclass fields are its configuration. Subclasses become dataclasses."""
+
+    kind: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    renamed: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls, kind: str | None = None, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if kind is not None:
+            cls.kind = kind
+            REGISTRIES.setdefault(kind, {})
+        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
+        _friendly_init(cls)
+        if kind is None and not abstract:
+            _register(cls)
+
+    def __post_init__(self) -> None:
+        for name, (check, optional) in checks(type(self)).items():
+            value = getattr(self, name)
+            if check is None or (value is None and optional):
+                continue
+            try:
+                object.__setattr__(self, name, check(value))
+            except ConfigurationError:
+                raise
+            except ValueError as error:
+                ways = f"{error}{' or None' if optional else ''}"
+                raise ConfigurationError(
+                    f"{type(self).__name__} expected {name} to be {ways}, received {value!r}."
+                ) from None
+
+    def __repr__(self) -> str:
+        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in _changed_fields(self)]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def get_config(self) -> dict[str, Any]:
+        """The fields that differ from their defaults, as JSON values; `from_config` is the inverse."""
+        return {f.name: to_json(getattr(self, f.name)) for f in _changed_fields(self)}
+
+    def signature(self) -> Any:
+        """A hashable value, equal for objects of equal class and configuration; names do not count."""
+        names = [f.name for f in dataclasses.fields(self) if f.name != "name"]  # type: ignore[arg-type]
+        return (type(self), *((name, signature(getattr(self, name))) for name in names))
+
+    @classmethod
+    def from_config(cls: type[T], config: dict[str, Any]) -> T:
+        """An equal object from what `get_config` returned."""
+        return cls(**{name: from_json(value) for name, value in config.items()})
+
+
+def _changed_fields(obj: Configured) -> Iterator[dataclasses.Field[Any]]:
+    for field in dataclasses.fields(obj):  # type: ignore[arg-type]
+        default = field.default
+        if default is not dataclasses.MISSING:
+            check, optional = checks(type(obj))[field.name]
+            if check is not None and not (default is None and optional):
+                default = check(default)
+            value = getattr(obj, field.name)
+            if value is default or signature(value) == signature(default):
+                continue
+        yield field
+
+
+def _friendly_init(cls: type) -> None:
+    """Give the dataclass's constructor renamed keywords and errors that suggest the nearest keyword."""
+    plain = cls.__dict__.get("__init__")
+    if plain is None or hasattr(plain, "__wrapped__"):
+        return
+    names = [f.name for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
+    required = [
+        f.name
+        for f in dataclasses.fields(cls)  # type: ignore[arg-type]
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+
+    @functools.wraps(plain)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        for old, new in cls.renamed.items():  # type: ignore[attr-defined]
+            if old in kwargs and new not in kwargs:
+                kwargs[new] = kwargs.pop(old)
+        unknown = next((k for k in kwargs if k not in names), None)
+        if unknown is not None and type(self) is cls:
+            raise ConfigurationError(f"{cls.__name__} has no argument {unknown!r}. {nearest(unknown, names)}")
+        missing = [n for n in required[len(args) :] if n not in kwargs]
+        if missing and type(self) is cls:
+            raise ConfigurationError(f"{cls.__name__} needs the argument {missing[0]!r}.")
+        plain(self, *args, **kwargs)
+
+    init.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]
+    cls.__init__ = init  # type: ignore[misc]
+
+
+def _register(cls: type[Configured]) -> None:
+    registry = REGISTRIES[cls.kind]
+    for name in (cls.__name__, *cls.__dict__.get("aliases", ())):
+        taken = registry.get(normal(name))
+        if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ConfigurationError(
+                f"The {cls.kind} name {name!r} belongs to {taken.__module__}.{taken.__qualname__} already; "
+                f"choose another class name, since model files find classes by name."
+            )
+        registry[normal(name)] = cls
+
+
+def find(kind: str, name: str) -> type[Configured]:
+    """The class of a kind by name; an unknown name is an error that suggests the nearest."""
+    registry = REGISTRIES[kind]
+    cls = registry.get(normal(name))
+    if cls is None:
+        known = {snake(c.__name__) for c in registry.values()}
+        raise UnknownNameError(f"Unknown {kind} {name!r}. {nearest(snake(name), known)}")
+    return cls
+
+
+def get(kind: str, spec: Any) -> Any:
+    """An object of a kind from itself, its name, its class, or its configuration."""
+    if isinstance(spec, str):
+        cls = find(kind, spec)
+        try:
+            return cls()
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{spec!r} cannot be given by name alone: {error}") from None
+    if isinstance(spec, dict) and set(spec) == {"class", "config"}:
+        return from_json({"kind": kind, **spec})
+    if isinstance(spec, type) and issubclass(spec, Configured) and spec.kind == kind:
+        return spec()
+    if isinstance(spec, Configured) and spec.kind == kind:
+        return spec
+    raise ConfigurationError(
+        f"Expected {'an' if kind[0] in 'aeiou' else 'a'} {kind} (an object, its class or its name), received {spec!r}."
+    )
+
+
+def to_json(value: Any) -> Any:
+    """A JSON value for a field: objects become {"kind", "class", "config"}; tuples become lists."""
+    if isinstance(value, Configured):
+        return {"kind": value.kind, "class": type(value).__name__, "config": value.get_config()}
+    if isinstance(value, list | tuple):
+        return [to_json(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, str | int | float | bool) or value is None:
+        return value
+    raise ConfigurationError(
+        f"{value!r} cannot be written into a configuration: only numbers, strings and registered objects can. "
+        f"Give the function a name with neuroloom.activations.register, or write it as a class of its own."
+    )
+
+
+def from_json(value: Any) -> Any:
+    """The inverse of `to_json` (lists become tuples)."""
+    if isinstance(value, dict) and set(value) == {"kind", "class", "config"}:
+        if value["kind"] not in REGISTRIES:
+            raise UnknownNameError(f"Unknown kind {value['kind']!r}. {nearest(str(value['kind']), REGISTRIES)}")
+        return find(value["kind"], value["class"]).from_config(value["config"])
+    if isinstance(value, list):
+        return tuple(from_json(v) for v in value)
+    if isinstance(value, dict):
+        return {k: from_json(v) for k, v in value.items()}
+    return value
+
+
+def signature(value: Any) -> Any:
+    """A hashable value, equal for objects of equal class and configuration. Functions count by identity."""
+    if isinstance(value, Configured):
+        return value.signature()
+    if isinstance(value, list | tuple):
+        return tuple(signature(v) for v in value)
+    if isinstance(value, dict):
+        return tuple((k, signature(v)) for k, v in value.items())
+    if isinstance(value, np.ndarray):
+        return (value.shape, value.dtype.str, value.tobytes())
+    return value
+
+
+# ---------------------------------------------------------------------------------------------------- seeds
+
+
+class _Seeds:
+    """The process's stream of seeds: one per model and per training, reproducible after `set_random_seed`."""
+
+    def __init__(self) -> None:
+        self.root: np.random.SeedSequence = np.random.SeedSequence()
+
+    def next(self) -> int:
+        return int(self.root.spawn(1)[0].generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+_seeds = _Seeds()
+
+
+def set_random_seed(seed: int) -> None:
+    """Make every later initial weight, shuffle and dropout mask follow from `seed`.
+
+    Also seeds Python's `random` and NumPy's global generator, as Keras does.
+
+    Args:
+        seed: a whole number from 0 to 2**32 - 1.
+    """
+    import random
+
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**32:
+        raise ConfigurationError(f"Expected a seed from 0 to 2**32 - 1, received {seed!r}.")
+    _seeds.root = np.random.SeedSequence(int(seed))
+    random.seed(int(seed))
+    np.random.seed(int(seed))  # noqa: NPY002  (programs of users may draw from it)
+
+
+def next_seed() -> int:
+    """The next seed of the process's stream: 63 bits."""
+    return _seeds.next()
+
+
+def generator(seed: int, *stream: int | str) -> np.random.Generator:
+    """NumPy's counter-based generator for one purpose: (seed, stream...) name the numbers it gives."""
+    words = [int.from_bytes(s.encode(), "little") if isinstance(s, str) else s for s in stream]
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
+
+

@@ -1,0 +1,134 @@
+"""Tables: named columns of one length, from a CSV file, a data frame or a dict of arrays.
+
+What it must satisfy: a frame is read through narwhals, which is loaded only when a frame is given; nulls come
+out as NaN in columns of numbers and as None in all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuroloom.errors import DataError, nearest
+
+_FRAME_LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Named columns of one length.
+
+    Attributes:
+        names: the names of the columns, all different.
+        columns: one array of shape (rows,) for each name; text as read, numbers or booleans.
+        lines: where each row stands in its file, for messages; None for a table that came from no file.
+
+    Example:
+        >>> table = as_table({"age": [31, 54], "city": ["Riga", "Oslo"]})
+        >>> table.names, table.rows, table.column("city").tolist()
+        (('age', 'city'), 2, ['Riga', 'Oslo'])
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[np.ndarray, ...]
+    lines: tuple[int, ...] | None = None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.columns[0]) if self.columns else 0
+
+    def column(self, name: str) -> np.ndarray:
+        """The column of that name, shape (rows,).
+
+        Raises:
+            DataError: there is none; the message suggests the nearest name.
+        """
+        if name not in self.names:
+            raise DataError(f"The table has no column {name!r}. {nearest(str(name), self.names)}")
+        return self.columns[self.names.index(name)]
+
+    def where(self, row: int) -> str:
+        """Names a row in a message: its line in the file, or its number counted from 0."""
+        return f"line {self.lines[row]}" if self.lines else f"row {row}"
+
+
+def is_frame(value: object) -> bool:
+    """Whether the value is a data frame or a series of a known library; loads none to find out."""
+    return type(value).__module__.partition(".")[0] in _FRAME_LIBRARIES
+
+
+def as_table(data: Any) -> Table:
+    """Makes a `Table` of a pandas or polars frame, or of a dict of arrays or lists; a `Table` stays itself.
+
+    Raises:
+        DataError: something else was given, the columns differ in length, or there are no rows.
+
+    Example:
+        >>> as_table({"x": [1.5, 2.5]}).columns[0].dtype
+        dtype('float64')
+    """
+    if isinstance(data, Table):
+        return data
+    if is_frame(data):
+        data = dict(frame_columns(data))
+    if not isinstance(data, Mapping):
+        raise DataError(
+            f"Expected a table: a data frame, a dict of columns or the result of read_csv; received "
+            f"{type(data).__name__}."
+        )
+    return _from_columns({str(name): _column(str(name), values) for name, values in data.items()})
+
+
+def frame_columns(frame: Any) -> list[tuple[str, np.ndarray]]:
+    """Names and arrays of the columns of a frame, or of a series (one column), in their order.
+
+    Raises:
+        DataError: the frame is lazy, or two of its columns have one name.
+    """
+    import narwhals as nw
+
+    try:
+        native = nw.from_native(frame, eager_only=True, allow_series=True)
+    except (TypeError, nw.exceptions.NarwhalsError) as error:
+        raise DataError(
+            f"Expected a frame or series in memory, received {type(frame).__name__}: {error} "
+            f"Collect a lazy frame first."
+        ) from error
+    series = [native] if isinstance(native, nw.Series) else [native[name] for name in native.columns]
+    return [(str(one.name), _series_array(one)) for one in series]
+
+
+def _series_array(series: Any) -> np.ndarray:
+    values = series.to_numpy()
+    missing = series.is_null().to_numpy().astype(bool)
+    if not missing.any() or values.dtype.kind == "f":
+        return values
+    if series.dtype.is_numeric():
+        return np.where(missing, np.nan, series.fill_null(0).to_numpy().astype(np.float64))
+    values = values.astype(object)
+    values[missing] = None
+    return values
+
+
+def _column(name: str, values: Any) -> np.ndarray:
+    array = frame_columns(values)[0][1] if is_frame(values) else np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(f"Column {name!r} expected one value a row, received shape {array.shape}.")
+    if array.dtype.kind not in "biufOUT":
+        raise DataError(
+            f"Column {name!r} expected numbers, text or booleans, received {array.dtype}. Convert it."
+        )
+    return array
+
+
+def _from_columns(columns: dict[str, np.ndarray]) -> Table:
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise DataError(f"The columns of a table expected one length, received {lengths}.")
+    if not columns or not next(iter(lengths.values())):
+        raise DataError("A table expected at least one column and one row, received none.")
+    return Table(tuple(columns), tuple(columns.values()))

@@ -1,0 +1,291 @@
+"""The closed list of what a tensor library must do for neuroloom.
+
+An engine is a tensor library behind this protocol. `xp` carries the functions of the Python array API standard;
+the methods here are what the standard has not: transformations of functions, loops, windows, random numbers,
+placement, and a few elementwise functions that every library has fused. Nothing outside `engines/` imports a
+tensor library.
+
+A method with a body here is the definition; engines override it for speed, never for meaning.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neuroloom import tree
+from neuroloom.errors import EngineError
+from neuroloom.typing import Array, Function, Key, Tree
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Shape and dtype of an array that does not exist."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+
+
+class Windows(NamedTuple):
+    """How a window slides: per spatial axis its steps, (before, after) padding, and spacing of its elements."""
+
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+
+def default_width(x: Any) -> np.ndarray:
+    """Python numbers as an array: floats have 32 bits here, on every engine."""
+    array = np.asarray(x)
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+class Engine(ABC):
+    """One tensor library. `name` is the word users choose it by; `xp` its array API namespace."""
+
+    name: str
+    xp: Any
+    trains = True
+    compiles = False
+
+    # ------------------------------------------------------------------------------------ arrays and devices
+
+    @property
+    @abstractmethod
+    def version(self) -> str:
+        """The version of the tensor library."""
+
+    @abstractmethod
+    def devices(self) -> list[str]:
+        """The devices that arrays can be on, the default one first."""
+
+    @abstractmethod
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        """`x` (of any engine, or nested numbers) as an array of this engine on its default device."""
+
+    @abstractmethod
+    def to_numpy(self, x: Array) -> np.ndarray:
+        """The values as a NumPy array; without a copy where memory is shared."""
+
+    def dtype_name(self, x: Array) -> str:
+        """The dtype's name: 'float32', 'int32', 'bool', ..."""
+        return str(x.dtype)
+
+    def astype(self, x: Array, dtype: str) -> Array:
+        """The values in another dtype."""
+        return x if self.dtype_name(x) == dtype else self.xp.astype(x, getattr(self.xp, dtype))
+
+    def scalar(self, value: float, dtype: str = "float32") -> Any:
+        """A number in the form that costs least: a Python number where functions run eagerly."""
+        return value
+
+    def choose(self, ok: Any, new: Tree, old: Tree) -> Tree:
+        """`new` if the scalar `ok` holds, else `old`."""
+        return new if ok else old
+
+    def rows(self, x: Array, start: Any, n: int) -> Array:
+        """n rows of x from row `start` on."""
+        return x[start : start + n]
+
+    def put_row(self, buffer: Array, i: Any, row: Array) -> Array:
+        """`buffer` with row i replaced; the old buffer may be overwritten."""
+        buffer[i] = row
+        return buffer
+
+    def wait(self, values: Tree) -> Tree:
+        """Return `values` once they exist (engines that compute in the background block here)."""
+        return values
+
+    # ------------------------------------------------------------------------- transformations of functions
+
+    def value_and_grad(self, fn: Function) -> Function:
+        """`g(params, *args) -> ((value, aux), gradients)` for `fn(params, *args) -> (scalar value, aux)`."""
+        raise EngineError(
+            f"The {self.name} engine computes forward only and cannot train. Use engine='jax' or engine='torch'."
+        )
+
+    def compile(self, fn: Function, donate: tuple[int, ...] = ()) -> Function:
+        """`fn` as one compiled program; arguments at the positions `donate` may be overwritten."""
+        return fn
+
+    def loop(self, low: int, high: int, body: Function, state: Tree) -> Tree:
+        """`for i in range(low, high): state, go_on = body(i, state)`, left as soon as `go_on` is false."""
+        for i in range(low, high):
+            state, go_on = body(i, state)
+            if not go_on:
+                break
+        return state
+
+    def scan(self, fn: Function, carry: Tree, xs: Tree) -> tuple[Tree, Tree]:
+        """`carry, y = fn(carry, x)` for each x along the first axis of the leaves of `xs`; the y's are stacked."""
+        ys = []
+        for i in range(tree.first(xs).shape[0]):
+            carry, y = fn(carry, tree.map(lambda leaf: leaf[i], xs))  # noqa: B023
+            ys.append(y)
+        return carry, tree.map(lambda *items: self.xp.stack(items), *ys)
+
+    def cond(self, pred: Array, yes: Function, no: Function, *args: Any) -> Tree:
+        """`yes(*args)` where the scalar `pred` holds, else `no(*args)`."""
+        return yes(*args) if pred else no(*args)
+
+    def vmap(self, fn: Function, in_axes: Any = 0) -> Function:
+        """`fn` over a new first axis of those arguments whose entry of `in_axes` is 0 (None: shared)."""
+        def mapped(*args: Any) -> Tree:
+            axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
+            n = next(tree.first(a).shape[0] for a, axis in zip(args, axes, strict=True) if axis is not None)
+            rows = [
+                fn(
+                    *(
+                        a if axis is None else tree.map(lambda leaf, i=i: leaf[i], a)
+                        for a, axis in zip(args, axes, strict=True)
+                    )
+                )
+                for i in range(n)
+            ]
+            return tree.map(lambda *items: self.xp.stack(items), *rows)
+
+        return mapped
+
+    def stop_gradient(self, x: Array) -> Array:
+        """`x`, as a constant of differentiation."""
+        return x
+
+    @abstractmethod
+    def abstract(self, fn: Function, *specs: Tree) -> Tree:
+        """The Specs of what `fn` returns for arguments of these Specs, without computing where possible."""
+
+    # ------------------------------------------------------------------------ elementwise, beyond the standard
+
+    def relu(self, x: Array) -> Array:
+        """max(x, 0)."""
+        return self.xp.where(x > 0, x, 0 * x)
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x)), without overflow."""
+        return 0.5 * (1 + self.xp.tanh(0.5 * x))
+
+    @abstractmethod
+    def erf(self, x: Array) -> Array:
+        """The error function, 2/√π ∫₀ˣ exp(-t²) dt."""
+
+    def softplus(self, x: Array) -> Array:
+        """log(1 + exp(x)), without overflow."""
+        return self.xp.logaddexp(x, 0 * x)
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        """exp(x) / Σ exp(x) along an axis."""
+        e = self.xp.exp(x - self.xp.max(x, axis=axis, keepdims=True))
+        return e / self.xp.sum(e, axis=axis, keepdims=True)
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        """x - log Σ exp(x) along an axis."""
+        x = x - self.xp.max(x, axis=axis, keepdims=True)
+        return x - self.xp.log(self.xp.sum(self.xp.exp(x), axis=axis, keepdims=True))
+
+    # The four below are the arithmetic of update rules. With `donate` the caller gives the first array up: its memory
+    # may hold the result, as with `compile(donate=)`. Engines without fused arithmetic of their own ignore it.
+
+    def lerp(self, start: Array, end: Array, weight: Any, donate: bool = False) -> Array:
+        """start + weight * (end - start)."""
+        return start + weight * (end - start)
+
+    def axpy(self, x: Array, y: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+        """keep * x + scale * y."""
+        return keep * x + scale * y
+
+    def addcmul(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+        """keep * x + scale * a * b."""
+        return keep * x + scale * (a * b)
+
+    def addcdiv(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+        """keep * x + scale * a / b."""
+        return keep * x + scale * (a / b)
+
+    def shifted_sqrt(self, x: Array, shift: float) -> Array:
+        """√(x + shift), without an array between."""
+        return self.xp.sqrt(x + shift)
+
+    # --------------------------------------------------------------------------- gathering, windows, recurrence
+
+    @abstractmethod
+    def gather(self, x: Array, index: Array) -> Array:
+        """Rows of `x` (its first axis) at an integer array; the gradient adds up. Shape index.shape + x.shape[1:]."""
+
+    @abstractmethod
+    def pick(self, x: Array, index: Array) -> Array:
+        """For each row, the entry along the last axis that `index` (shape x.shape[:-1]) names."""
+
+    @abstractmethod
+    def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
+        """Rows of zeros with a one at `index`; shape index.shape + (depth,)."""
+
+    @abstractmethod
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        """The k largest values along the last axis, in falling order, and their positions."""
+
+    @abstractmethod
+    def pad(self, x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
+        """`x` with `value` put before and after each axis."""
+
+    @abstractmethod
+    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1) -> Array:
+        """Cross-correlation. x (batch, *spatial, channels), kernel (*size, channels // groups, filters)."""
+
+    @abstractmethod
+    def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
+        """Largest value in each window of x (batch, *spatial, channels); at ties the first gets the gradient."""
+
+    @abstractmethod
+    def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
+        """Sum of each window of x (batch, *spatial, channels)."""
+
+    def recurrence(self, cell: Function, projected: Array, carry: Tree) -> tuple[Tree, Array]:
+        """A recurrent cell over time. `cell(carry, (batch, k)) -> (carry, output)`; projected (batch, time, k)."""
+        carry, outputs = self.scan(cell, carry, self.xp.moveaxis(projected, 1, 0))
+        return carry, self.xp.moveaxis(outputs, 0, 1)
+
+    def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
+        """An LSTM layer with sigmoid gates and tanh (equations: `layers.LSTM`); gates in the order i, f, c, o.
+
+        Args:
+            x: (batch, time, features).
+            h, c: the first state, (batch, units).
+            kernel, recurrent, bias: (features, 4 units), (units, 4 units), (4 units,).
+
+        Returns:
+            all outputs (batch, time, units), and the last h and c.
+        """
+        xp, units = self.xp, h.shape[-1]
+
+        def cell(carry: Any, z: Array) -> tuple[Any, Array]:
+            h, c = carry
+            z = z + h @ recurrent
+            i, f, o = (self.sigmoid(z[:, k * units : (k + 1) * units]) for k in (0, 1, 3))
+            c = f * c + i * xp.tanh(z[:, 2 * units : 3 * units])
+            h = o * xp.tanh(c)
+            return (h, c), h
+
+        (h, c), outputs = self.recurrence(cell, x @ kernel + bias, (h, c))
+        return outputs, h, c
+
+    # ----------------------------------------------------------------------------------------- random numbers
+
+    @abstractmethod
+    def key(self, seed: int) -> Key:
+        """The random key of a seed (0 to 2**63 - 1)."""
+
+    @abstractmethod
+    def fold_in(self, key: Key, data: Any) -> Key:
+        """Another key, from a key and a whole number below 2**32."""
+
+    @abstractmethod
+    def uniform(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+        """Numbers from [0, 1)."""
+
+    @abstractmethod
+    def normal(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+        """Numbers from N(0, 1)."""

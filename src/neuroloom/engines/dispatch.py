@@ -1,0 +1,147 @@
+"""Which engine computes: the one whose arrays are given, else the one in use.
+
+Engines are loaded on demand: `import neuroloom` loads none.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import importlib
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from neuroloom.engines.base import Engine
+from neuroloom.errors import EngineError, UnknownNameError, nearest
+
+INSTALL = {
+    "numpy": "pip install numpy",
+    "jax": "pip install jax",
+    "torch": "pip install 'neuroloom[torch]'",
+}
+"""engine -> the command that installs it. The order is the order in which they are listed."""
+
+ROOTS = {"numpy": "numpy", "jax": "jax", "jaxlib": "jax", "torch": "torch"}
+"""First part of an array type's module -> engine."""
+
+_loaded: dict[str, Engine] = {}
+_default: str | None = None
+_local: contextvars.ContextVar[str | None] = contextvars.ContextVar("engine", default=None)
+_engine_of_type: dict[type, Engine | None] = {}
+
+
+def load(name: str) -> Engine:
+    """The engine of this name; importing its tensor library the first time."""
+    found = _loaded.get(name)
+    if found is not None:
+        return found
+    if name not in INSTALL:
+        raise UnknownNameError(f"Unknown engine {name!r}. {nearest(str(name), INSTALL)}")
+    if not installed(name):
+        raise EngineError(f"The engine {name!r} is not installed. Install it with: {INSTALL[name]}")
+    return _loaded.setdefault(name, importlib.import_module(f"neuroloom.engines.{name}").ENGINE)
+
+
+def installed(name: str) -> bool:
+    """Whether the engine's tensor library can be imported."""
+    return importlib.util.find_spec(name) is not None
+
+
+def current() -> Engine:
+    """The engine in use: `with engine(...)`, else `use(...)`, else NEUROLOOM_ENGINE, else jax."""
+    return load(_local.get() or _default or os.environ.get("NEUROLOOM_ENGINE") or "jax")
+
+
+def resolve(engine: str | Engine | None) -> Engine:
+    """The engine that a call's `engine=` argument means; None is the one in use."""
+    if engine is None:
+        return current()
+    return engine if isinstance(engine, Engine) else load(engine)
+
+
+def use(name: str) -> None:
+    """Make an engine the default of this process.
+
+    >>> import neuroloom as nl
+    >>> nl.use("jax")
+    """
+    global _default
+    _default = load(name).name
+
+
+@contextmanager
+def engine(name: str) -> Iterator[Engine]:
+    """Use an engine inside a `with` block (of this thread or task only).
+
+    >>> import neuroloom as nl
+    >>> with nl.engine("numpy"):
+    ...     y = nl.layers.Dense(3)([[1.0, 2.0]])
+    >>> type(y).__module__
+    'numpy'
+    """
+    token = _local.set(load(name).name)
+    try:
+        yield load(name)
+    finally:
+        _local.reset(token)
+
+
+def of_type(cls: type) -> Engine | None:
+    """The engine whose arrays have this type, or None for other values."""
+    try:
+        return _engine_of_type[cls]
+    except KeyError:
+        name = ROOTS.get(cls.__module__.partition(".")[0])
+        found = load(name) if name is not None else None
+        return _engine_of_type.setdefault(cls, found)
+
+
+def of(*values: Any) -> Engine:
+    """The engine of the given arrays: any other wins over numpy; without arrays, the one in use."""
+    found: Engine | None = None
+    for value in values:
+        one = of_type(type(value))
+        if one is None or one is found:
+            continue
+        if found is None or found.name == "numpy":
+            found = one
+        elif one.name != "numpy":
+            raise EngineError(
+                f"Arrays of two engines, {found.name} and {one.name}, met in one operation. "
+                f"Convert one of them with neuroloom.engines.load({one.name!r}).asarray(x)."
+            )
+    return found or current()
+
+
+class EngineInfo(dict[str, Any]):
+    """One row of `engines()`: name, installed, version, devices, default, install."""
+
+    def __repr__(self) -> str:
+        state = f"{self['version']} on {', '.join(self['devices'])}" if self["installed"] else "not installed"
+        return f"<{self['name']} {state}{', in use' if self['default'] else ''}>"
+
+
+def engines() -> list[EngineInfo]:
+    """What is installed: per engine its version, devices, whether it is in use, and how to install it.
+
+    >>> import neuroloom as nl
+    >>> [row["name"] for row in nl.engines()]
+    ['numpy', 'jax', 'torch']
+    """
+    rows = []
+    for name, command in INSTALL.items():
+        here = installed(name)
+        one = load(name) if here else None
+        rows.append(
+            EngineInfo(
+                name=name,
+                installed=here,
+                version=one.version if one else "",
+                devices=one.devices() if one else [],
+                default=one is not None and one is current(),
+                install=command,
+            )
+        )
+    return rows

@@ -1,0 +1,114 @@
+"""The NumPy engine: forward only, obvious and slow; the reference that the others are compared with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import array_api_compat.numpy as xp
+import numpy as np
+import scipy.special
+
+from neuroloom import tree
+from neuroloom.engines import dispatch
+from neuroloom.engines.base import Engine, Spec, Windows, default_width
+from neuroloom.typing import Array, Function, Key, Tree
+
+
+class NumpyEngine(Engine):
+    """See `Engine`."""
+
+    name = "numpy"
+    xp = xp
+    trains = False
+
+    @property
+    def version(self) -> str:
+        return np.__version__
+
+    def devices(self) -> list[str]:
+        return ["cpu"]
+
+    def asarray(self, x: Any, dtype: str | None = None) -> np.ndarray:
+        other = dispatch.of_type(type(x))
+        return np.asarray(default_width(x) if other is None else other.to_numpy(x), dtype=dtype)
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        return np.asarray(x)
+
+    def abstract(self, fn: Function, *specs: Tree) -> Tree:
+        zeros = [tree.map(lambda s: np.zeros(s.shape, s.dtype), spec) for spec in specs]
+        return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
+
+    def erf(self, x: Array) -> Array:
+        return scipy.special.erf(x)
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return x[index]
+
+    def pick(self, x: Array, index: Array) -> Array:
+        return np.take_along_axis(x, index[..., None].astype(np.int64), axis=-1)[..., 0]
+
+    def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
+        return (np.asarray(index)[..., None] == np.arange(depth)).astype(dtype)
+
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        index = np.argsort(-x, axis=-1, kind="stable")[..., :k]
+        return np.take_along_axis(x, index, axis=-1), index
+
+    def pad(self, x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
+        return np.pad(x, widths, constant_values=value)
+
+    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1) -> Array:
+        size = kernel.shape[:-2]
+        cuts = _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows)
+        inputs, filters = kernel.shape[-2], kernel.shape[-1] // groups
+        parts = []
+        for g in range(groups):
+            patch = cuts[..., g * inputs : (g + 1) * inputs]  # (elements of the window, batch, *out, inputs)
+            weight = kernel[..., g * filters : (g + 1) * filters].reshape(-1, inputs, filters)
+            parts.append(np.einsum("w...i,wif->...f", patch, weight))
+        return np.concatenate(parts, axis=-1).astype(x.dtype)
+
+    def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
+        padded = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -np.inf)
+        return _windows(padded, size, windows).max(axis=0)
+
+    def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
+        return _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows).sum(axis=0)
+
+    def key(self, seed: int) -> Key:
+        return (int(seed),)
+
+    def fold_in(self, key: Key, data: Any) -> Key:
+        return (*key, int(data))
+
+    def uniform(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+        return _generator(key).random(shape).astype(dtype)
+
+    def normal(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+        return _generator(key).standard_normal(shape).astype(dtype)
+
+
+def _generator(key: Key) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+
+
+def _windows(x: Array, size: tuple[int, ...], windows: Windows) -> Array:
+    """All elements of every window of a padded x: (elements of the window, batch, *out, channels)."""
+    out = [
+        (length - (k - 1) * d - 1) // s + 1
+        for length, k, s, d in zip(x.shape[1:-1], size, windows.strides, windows.dilation, strict=True)
+    ]
+    cuts = []
+    for offset in itertools.product(*map(range, size)):
+        spatial = [
+            slice(o * d, o * d + (n - 1) * s + 1, s)
+            for o, n, s, d in zip(offset, out, windows.strides, windows.dilation, strict=True)
+        ]
+        cuts.append(x[(slice(None), *spatial, slice(None))])
+    return np.stack(cuts)
+
+
+ENGINE = NumpyEngine()

@@ -1,0 +1,235 @@
+"""The PyTorch engine: the same step, run eagerly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import array_api_compat.torch as xp
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from neuroloom import tree
+from neuroloom.engines import dispatch
+from neuroloom.engines.base import Engine, Spec, Windows, default_width
+from neuroloom.typing import Array, Function, Key, Tree
+
+_MASK = (1 << 64) - 1
+
+
+class TorchEngine(Engine):
+    """See `Engine`. A random key is a plain whole number that seeds a generator."""
+
+    name = "torch"
+    xp = xp
+
+    @property
+    def version(self) -> str:
+        return torch.__version__
+
+    def devices(self) -> list[str]:
+        cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
+        return [*cuda, "cpu"]
+
+    def asarray(self, x: Any, dtype: str | None = None) -> torch.Tensor:
+        if not isinstance(x, torch.Tensor):
+            other = dispatch.of_type(type(x))
+            array = default_width(x) if other is None else other.to_numpy(x)
+            x = torch.from_numpy(array if array.flags.writeable else array.copy())
+        return x.to(device=_device(), dtype=None if dtype is None else getattr(torch, dtype))
+
+    def to_numpy(self, x: Any) -> np.ndarray:
+        return x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
+
+    def dtype_name(self, x: Array) -> str:
+        return str(x.dtype).removeprefix("torch.")
+
+    def astype(self, x: Array, dtype: str) -> Array:
+        return x.to(getattr(torch, dtype))
+
+    def wait(self, values: Tree) -> Tree:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return values
+
+    # ------------------------------------------------------------------------- transformations of functions
+
+    def value_and_grad(self, fn: Function) -> Function:
+        def value_and_gradients(params: Tree, *args: Any) -> Any:
+            with torch.enable_grad():
+                params = tree.map(lambda p: p.detach().requires_grad_(), params)
+                value, aux = fn(params, *args)
+                found = iter(torch.autograd.grad(value, tree.leaves(params), allow_unused=True))
+            grads = tree.map(lambda p: _or_zeros(next(found), p), params)
+            return (value.detach(), tree.map(_detach, aux)), grads
+
+        return value_and_gradients
+
+    def compile(self, fn: Function, donate: tuple[int, ...] = ()) -> Function:
+        return torch.no_grad()(fn)
+
+    def vmap(self, fn: Function, in_axes: Any = 0) -> Function:
+        return torch.func.vmap(fn, in_dims=in_axes)
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x.detach()
+
+    def abstract(self, fn: Function, *specs: Tree) -> Tree:
+        with torch.device("meta"), torch.no_grad():
+            args = [tree.map(lambda s: torch.empty(s.shape, dtype=getattr(torch, s.dtype)), t) for t in specs]
+            return tree.map(lambda t: Spec(tuple(t.shape), self.dtype_name(t)), fn(*args))
+
+    # ------------------------------------------------------------------------ elementwise, beyond the standard
+
+    def relu(self, x: Array) -> Array:
+        return torch.relu(x)
+
+    def sigmoid(self, x: Array) -> Array:
+        return torch.sigmoid(x)
+
+    def erf(self, x: Array) -> Array:
+        return torch.erf(x)
+
+    def softplus(self, x: Array) -> Array:
+        return torch.logaddexp(x, x.new_zeros(()))
+
+    def softmax(self, x: Array, axis: int) -> Array:
+        return torch.softmax(x, axis)
+
+    def log_softmax(self, x: Array, axis: int) -> Array:
+        return torch.log_softmax(x, axis)
+
+    def lerp(self, start: Array, end: Array, weight: Any, donate: bool = False) -> Array:
+        return start.lerp_(end, weight) if donate else torch.lerp(start, end, weight)
+
+    def axpy(self, x: Array, y: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+        x, y, scale = _keep(x, keep, donate), *_number(y, scale)
+        return x.add_(y, alpha=scale) if donate else torch.add(x, y, alpha=scale)
+
+    def addcmul(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+        x, a, scale = _keep(x, keep, donate), *_number(a, scale)
+        return x.addcmul_(a, b, value=scale) if donate else torch.addcmul(x, a, b, value=scale)
+
+    def addcdiv(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+        x, a, scale = _keep(x, keep, donate), *_number(a, scale)
+        return x.addcdiv_(a, b, value=scale) if donate else torch.addcdiv(x, a, b, value=scale)
+
+    def shifted_sqrt(self, x: Array, shift: float) -> Array:
+        return torch.add(x, shift).sqrt_()
+
+    # --------------------------------------------------------------------------- gathering, windows, recurrence
+
+    def gather(self, x: Array, index: Array) -> Array:
+        return F.embedding(index, x) if x.ndim == 2 and x.is_floating_point() else x[index.long()]
+
+    def pick(self, x: Array, index: Array) -> Array:
+        return torch.take_along_dim(x, index.long()[..., None], dim=-1)[..., 0]
+
+    def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
+        return (index[..., None] == torch.arange(depth, device=index.device)).to(getattr(torch, dtype))
+
+    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
+        values, index = torch.topk(x, k, dim=-1)
+        return values, index
+
+    def pad(self, x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
+        flat = [w for pair in reversed(widths) for w in pair]
+        return F.pad(x, flat, value=value) if any(flat) else x
+
+    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1) -> Array:
+        n = len(windows.strides)
+        x, padding = self._split_padding(x, windows, 0.0)
+        convolve = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
+        weight = kernel.permute(n + 1, n, *range(n))
+        return _channels_last(
+            convolve(_channels_first(x), weight, None, windows.strides, padding, windows.dilation, groups)
+        )
+
+    def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
+        n = len(size)
+        x = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -torch.inf)
+        pool = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[n - 1]
+        return _channels_last(pool(_channels_first(x), size, windows.strides, 0, windows.dilation))
+
+    def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
+        n = len(size)
+        x = self.pad(x, [(0, 0), *windows.padding, (0, 0)])
+        ones = x.new_ones((x.shape[-1], 1, *size))
+        convolve = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
+        return _channels_last(
+            convolve(_channels_first(x), ones, None, windows.strides, 0, windows.dilation, x.shape[-1])
+        )
+
+    def _split_padding(self, x: Array, windows: Windows, value: float) -> tuple[Array, tuple[int, ...]]:
+        """Leave symmetric padding to the convolution; put asymmetric padding on x here."""
+        if all(before == after for before, after in windows.padding):
+            return x, tuple(before for before, _ in windows.padding)
+        return self.pad(x, [(0, 0), *windows.padding, (0, 0)], value), (0,) * len(windows.padding)
+
+    def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
+        if x.is_meta or x.shape[1] == 0:
+            return super().lstm(x, h, c, kernel, recurrent, bias)
+        weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
+        training = torch.is_grad_enabled()
+        out, h, c = torch._VF.lstm(  # type: ignore[attr-defined]
+            x, (h[None].contiguous(), c[None].contiguous()), weights, True, 1, 0.0, training, False, True
+        )
+        return out, h[0], c[0]
+
+    # ----------------------------------------------------------------------------------------- random numbers
+
+    def key(self, seed: int) -> Key:
+        return int(seed)
+
+    def fold_in(self, key: Key, data: Any) -> Key:
+        """One round of splitmix64, a bijection of 64-bit numbers."""
+        z = (key + (int(data) + 1) * 0x9E3779B97F4A7C15) & _MASK
+        z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _MASK
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _MASK
+        return z ^ z >> 31
+
+    def uniform(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+        return torch.rand(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
+
+    def normal(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
+        return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _generator(key: Key) -> torch.Generator:
+    return torch.Generator(_device()).manual_seed(key & (_MASK >> 1))
+
+
+def _or_zeros(grad: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(like) if grad is None else grad
+
+
+def _detach(x: Any) -> Any:
+    return x.detach() if isinstance(x, torch.Tensor) else x
+
+
+def _keep(x: torch.Tensor, keep: Any, donate: bool) -> torch.Tensor:
+    """keep * x, and no work where nothing is to be forgotten."""
+    if isinstance(keep, float) and keep == 1.0:
+        return x
+    return x.mul_(keep) if donate else x * keep
+
+
+def _number(a: torch.Tensor, scale: Any) -> tuple[torch.Tensor, float]:
+    """(a', number) of the same product: PyTorch's fused functions take a number, not a tensor, as scale."""
+    return (a * scale, 1.0) if isinstance(scale, torch.Tensor) else (a, scale)
+
+
+def _channels_first(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, x.ndim - 1, *range(1, x.ndim - 1))
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    return x.permute(0, *range(2, x.ndim), 1)
+
+
+ENGINE = TorchEngine()

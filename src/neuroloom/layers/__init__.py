@@ -1,0 +1,26 @@
+"""Layers: frozen dataclasses with pure functions."""
+
+from neuroloom.layers.base import Context, Layer, Weight, Weights
+from neuroloom.layers.convolutional import AveragePooling2D, Conv2D, GlobalAveragePooling2D, MaxPooling2D
+from neuroloom.layers.core import (
+    Activation,
+    Add,
+    Average,
+    Concatenate,
+    Dense,
+    Dropout,
+    Embedding,
+    Flatten,
+    Multiply,
+    Reshape,
+)
+from neuroloom.layers.network import Input, Network
+from neuroloom.layers.normalization import BatchNormalization
+from neuroloom.layers.recurrent import LSTM, SimpleRNN
+
+__all__ = [
+    "Layer", "Weight", "Weights", "Context", "Network", "Input",
+    "Dense", "Activation", "Dropout", "Flatten", "Reshape", "Embedding",
+    "Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "BatchNormalization",
+    "SimpleRNN", "LSTM", "Add", "Multiply", "Average", "Concatenate",
+]  # fmt: skip

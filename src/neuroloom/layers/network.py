@@ -1,0 +1,337 @@
+"""A graph of layers and operations, as a layer: what functional models, Sequentials and sub-models are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import field
+from typing import Any
+
+from neuroloom import config, ops, tree
+from neuroloom.config import snake
+from neuroloom.engines import Engine
+from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.layers.base import Context, Layer, Weight, Weights, show_shape
+from neuroloom.ops.graph import Node, has_node, select, substitute, topological
+from neuroloom.typing import Array, Tree
+
+
+def Input(shape: tuple[int | None, ...] | int, dtype: str = "float32", name: str | None = None) -> Node:  # noqa: N802
+    """A symbolic input, the start of a functional model.
+
+    Args:
+        shape: of one sample, without the batch; None where a length is free.
+        dtype: what arrays are converted to.
+        name: for models that take a dict of inputs.
+
+    >>> import neuroloom as nl
+    >>> nl.layers.Input((28, 28, 1))
+    <Node Input float32[?, 28, 28, 1]>
+    """
+    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+    if any(n is not None and (not isinstance(n, int) or n < 1) for n in lengths):
+        raise ConfigurationError(f"Input expected a shape of positive whole numbers or None, received {shape!r}.")
+    return Node(None, shape=(None, *lengths), dtype=dtype, name=name)
+
+
+class Network(Layer):
+    """The layer that computes `outputs` from `inputs`.
+
+    Its weights are those of the layers in it, by path: a layer's name, or its class's name in lower case with a
+    number where several have the same.
+
+    Args:
+        inputs: a Node made by `Input`, or a list or dict of them.
+        outputs: a Node that depends on them, or a list or dict of such Nodes.
+    """
+
+    inputs: Any = field()
+    outputs: Any = field()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._set("order", topological(tree.leaves(self.outputs), tree.leaves(self.inputs)))
+        self._check_connected()
+        self._set("names", _name_layers(self.order))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, f"_{name}", value)
+
+    def _check_connected(self) -> None:
+        given = tree.leaves(self.inputs)
+        if not given or not all(isinstance(n, Node) for n in [*given, *tree.leaves(self.outputs)]):
+            raise ConfigurationError(
+                "A network is made of symbolic inputs and outputs: x = Input((8,)); y = Dense(1)(x); Model(x, y)."
+            )
+        for node in self.order:
+            if node.call is None and node not in given:
+                raise ConfigurationError(f"The outputs depend on {node!r}, which is not among the inputs.")
+        for node in given:
+            if node not in self.order:
+                raise ConfigurationError(f"No output depends on the input {node!r}.")
+
+    @property
+    def order(self) -> list[Node]:
+        """All Nodes, parents before children."""
+        return self._order  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def names(self) -> dict[Layer, str]:
+        """The name of each layer in this network."""
+        return self._names  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def layers(self) -> dict[str, Layer]:
+        """The layers by name, in the order in which data meet them."""
+        return {name: layer for layer, name in self.names.items()}
+
+    # ---------------------------------------------------------------------------------------------- computing
+
+    def __call__(self, x: Any, *, training: bool = False, key: Any = None) -> Any:
+        """As for any layer; several inputs are given as a list or dict like `inputs`."""
+        if has_node(x) and not isinstance(x, Node) and not isinstance(self.inputs, list | tuple):
+            raise ShapeError(f"{self.label} expected one input, received {len(x)}.")
+        return super().__call__(x, training=training, key=key)
+
+    def call(self, w: Weights, x: Any, ctx: Context) -> Any:
+        value_of: dict[Node, Any] = dict(zip(tree.leaves(self.inputs), tree.leaves(x), strict=True))
+        names = self.names
+        for node in self.order:
+            if node in value_of:
+                continue
+            call = node.call
+            if isinstance(call, Layer):
+                name, arg = names[call], node.args[0]
+                given = value_of[arg] if type(arg) is Node else substitute(value_of, arg)
+                value_of[node] = call.call(Weights(w.get(name, {})), given, ctx.child(name))
+            else:
+                value_of[node] = call(*substitute(value_of, node.args), **substitute(value_of, node.kwargs))
+        return tree.map(value_of.__getitem__, self.outputs)
+
+    # ------------------------------------------------------------------------------------------------ weights
+
+    def specs_for(self, shape: Any = None) -> Tree:
+        if shape is not None:
+            self._check_inputs(shape)
+        specs = {name: _specs(layer) for name, layer in self.layers.items()}
+        return {name: found for name, found in specs.items() if found}
+
+    def _check_inputs(self, shape: Any) -> None:
+        shapes = shape if isinstance(shape, list) else [shape]
+        for node, got in zip(tree.leaves(self.inputs), shapes, strict=False):
+            fits = len(got) == len(node.shape) and all(
+                n is None or m is None or n == m for n, m in zip(node.shape, got, strict=True)
+            )
+            if not fits:
+                raise ShapeError(
+                    f"{self.label} expected an input of shape {show_shape(node.shape)}, received {show_shape(got)}."
+                )
+
+    def arrays(self, engine: Engine | None = None) -> Tree:
+        return {name: self.layers[name].arrays(engine) for name in self.specs_for()}
+
+    def assign(self, arrays: Tree) -> None:
+        for name, values in arrays.items():
+            self.layers[name].assign(values)
+
+    def initialize(self, seed: int, path: str) -> None:
+        for name, layer in self.layers.items():
+            layer.initialize(seed, f"{path}/{name}" if path else name)
+
+    def count_params(self) -> int:
+        return sum(layer.count_params() for layer in self.layers.values())
+
+    def weights(self) -> dict[str, tuple[Weight, bool]]:
+        """path -> (what the layer asked for, whether gradients train it)."""
+        return dict(_walk(self, "", self.trainable))
+
+    # ---------------------------------------------------------------------------------------------- structure
+
+    def signature(self) -> Any:
+        """Equal for networks of equal structure: the key of compiled programs."""
+        number = {node: i for i, node in enumerate(self.order)}
+
+        def show(value: Any) -> Any:
+            return config.signature(tree.map(lambda v: ("node", number[v]) if type(v) is Node else v, value))
+
+        def describe(node: Node) -> Any:
+            call = node.call
+            what = (self.names[call], call.signature()) if isinstance(call, Layer) else call
+            return what, show(node.args), show(node.kwargs), node.shape, node.dtype
+
+        return (Network, tuple(map(describe, self.order)), show(self.inputs), show(self.outputs), self.trainable)
+
+    def rebuilt(self, replace: Callable[[Node], Any]) -> Network:
+        """The same graph with `replace(node)` in the place of each node's call; weights keep their paths."""
+        new: dict[Node, Node] = {}
+        names: dict[Layer, str] = {}
+        for node in self.order:
+            call = replace(node)
+            if isinstance(node.call, Layer):
+                names[call] = self.names[node.call]
+            args, kwargs = substitute(new, node.args), substitute(new, node.kwargs)
+            new[node] = Node(call, args, kwargs, shape=node.shape, dtype=node.dtype, name=node.name)
+        copy = type(self)(
+            inputs=substitute(new, self.inputs),
+            outputs=substitute(new, self.outputs),
+            name=self.name,
+            trainable=self.trainable,
+        )
+        copy._set("names", names)
+        return copy
+
+    def clone(self) -> Network:
+        copies = {layer: layer.clone() for layer in self.names}
+        return self.rebuilt(lambda node: copies.get(node.call, node.call))
+
+    # ------------------------------------------------------------------------------------------ configuration
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph as JSON values: layers once each, nodes with references by number."""
+        number = {node: i for i, node in enumerate(self.order)}
+        place = {layer: i for i, layer in enumerate(self.names)}
+        layers = [{"name": name, **_layer_json(layer)} for layer, name in self.names.items()]
+        nodes = [_node_json(node, number, place) for node in self.order]
+        ends = {"inputs": _encode(self.inputs, number), "outputs": _encode(self.outputs, number)}
+        own = {"name": self.name} if self.name else {}
+        return {**own, "layers": layers, "nodes": nodes, **ends}
+
+    @classmethod
+    def from_config(cls, config_: dict[str, Any]) -> Network:  # type: ignore[override]
+        """The inverse of `get_config`; classes and operations are looked up by name."""
+        layers: list[Layer] = []
+        for entry in config_["layers"]:
+            layers.append(config.get("layer", {"class": entry["class"], "config": entry["config"]}))
+        nodes: list[Node] = []
+        for entry in config_["nodes"]:
+            nodes.append(_node_from_json(entry, nodes, layers))
+        network = cls(
+            inputs=_decode(config_["inputs"], nodes),
+            outputs=_decode(config_["outputs"], nodes),
+            name=config_.get("name"),
+        )
+        network._set("names", {layer: e["name"] for layer, e in zip(layers, config_["layers"], strict=True)})
+        return network
+
+
+def _specs(layer: Layer) -> Tree:
+    return layer.specs_for() if isinstance(layer, Network) else layer.cell.specs
+
+
+def _walk(network: Network, prefix: str, trainable: bool) -> list[tuple[str, tuple[Weight, bool]]]:
+    found: list[tuple[str, tuple[Weight, bool]]] = []
+    for name, layer in network.layers.items():
+        path, trains = f"{prefix}{name}", trainable and layer.trainable
+        if isinstance(layer, Network):
+            found += _walk(layer, f"{path}/", trains)
+        else:
+            specs = layer.cell.specs or {}
+            found += [(f"{path}/{key}", (weight, trains and weight.trainable)) for key, weight in specs.items()]
+    return found
+
+
+def _name_layers(order: list[Node]) -> dict[Layer, str]:
+    """Given names, and class names with numbers for the rest."""
+    layers = list(dict.fromkeys(node.call for node in order if isinstance(node.call, Layer)))
+    given = [layer.name for layer in layers if layer.name]
+    for name in given:
+        if given.count(name) > 1:
+            raise ConfigurationError(f"Two different layers have the name {name!r}; names in a network are unique.")
+    names: dict[Layer, str] = {}
+    taken = set(given)
+    for layer in layers:
+        names[layer] = layer.name or _free_name(snake(type(layer).__name__), taken)
+        taken.add(names[layer])
+    return names
+
+
+def _free_name(base: str, taken: set[str]) -> str:
+    return base if base not in taken else next(f"{base}_{i}" for i in range(1, len(taken) + 2) if f"{base}_{i}" not in taken)
+
+
+# ------------------------------------------------------------------------------------------------ graph as JSON
+
+
+def _layer_json(layer: Layer) -> dict[str, Any]:
+    return {"class": type(layer).__name__, "config": layer.get_config()}
+
+
+def _node_json(node: Node, number: dict[Node, int], place: dict[Layer, int]) -> dict[str, Any]:
+    if node.call is None:
+        own = {"name": node.name} if node.name else {}
+        return {"input": {"shape": list(node.shape[1:]), "dtype": node.dtype, **own}}
+    if isinstance(node.call, Layer):
+        return {"layer": place[node.call], "args": _encode(list(node.args), number)}
+    if node.call is select:
+        return {"part": node.args[1], "of": number[node.args[0]]}
+    if _OPS.get(node.call.__name__) is not node.call:
+        raise ConfigurationError(
+            f"The operation {node.call.__name__!r} is not one of neuroloom.ops, so the model cannot be written to a "
+            f"file. Make it a layer of its own: a class with build and call."
+        )
+    return {
+        "op": node.call.__name__,
+        "args": _encode(list(node.args), number),
+        "kwargs": _encode(node.kwargs, number),
+    }
+
+
+def _node_from_json(entry: dict[str, Any], nodes: list[Node], layers: list[Layer]) -> Any:
+    if "input" in entry:
+        given = entry["input"]
+        return Input(tuple(given["shape"]), given["dtype"], given.get("name"))
+    if "part" in entry:
+        return nodes[entry["of"]][entry["part"]]  # type: ignore[index]
+    args = _decode(entry["args"], nodes)
+    if "layer" in entry:
+        return layers[entry["layer"]](*args)
+    if entry["op"] not in _OPS:
+        raise ConfigurationError(f"Unknown operation {entry['op']!r} in the model's graph.")
+    return _OPS[entry["op"]](*args, **_decode(entry["kwargs"], nodes))
+
+
+def _encode(value: Any, number: dict[Node, int]) -> Any:
+    """Nodes, slices and arrays among arguments, as JSON."""
+    if type(value) is Node:
+        return {"node": number[value]}
+    if isinstance(value, slice):
+        return {"slice": [value.start, value.stop, value.step]}
+    if value is Ellipsis:
+        return {"ellipsis": True}
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return {"array": value.tolist(), "dtype": str(value.dtype)}
+    if isinstance(value, dict):
+        return {"dict": {k: _encode(v, number) for k, v in value.items()}}
+    if isinstance(value, tuple):
+        return {"tuple": [_encode(v, number) for v in value]}
+    if isinstance(value, list):
+        return [_encode(v, number) for v in value]
+    return config.to_json(value)
+
+
+def _decode(value: Any, nodes: list[Node]) -> Any:
+    if isinstance(value, list):
+        return [_decode(v, nodes) for v in value]
+    if not isinstance(value, dict):
+        return value
+    (tag, inner), *_ = value.items()
+    if tag == "node":
+        return nodes[inner]
+    if tag == "slice":
+        return slice(*inner)
+    if tag == "ellipsis":
+        return Ellipsis
+    if tag == "array":
+        import numpy as np
+
+        return np.asarray(inner, dtype=value["dtype"])
+    if tag == "dict":
+        return {k: _decode(v, nodes) for k, v in inner.items()}
+    return tuple(_decode(v, nodes) for v in inner)
+
+
+_OPS: dict[str, Callable[..., Array]] = {
+    name: fn for name in ops.__all__ if callable(fn := getattr(ops, name)) and hasattr(fn, "__wrapped__")
+}
+"""The operations that a model file may name."""
+
+

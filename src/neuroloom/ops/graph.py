@@ -1,0 +1,202 @@
+"""Symbolic values. Given a `Node`, the functions of `ops` and the layers record what to compute; given arrays, they
+compute. So functional models, sub-models and explicit graphs are one graph, evaluated by one evaluator.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from neuroloom import engines, tree
+from neuroloom.engines import Spec
+from neuroloom.errors import NeuroloomError, ShapeError
+from neuroloom.typing import Shape, Tree
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROBES = ((2, 37), (3, 53))
+"""(batch, other) lengths tried for free axes: an axis of the result that differs between the two is free too."""
+
+
+class Node:
+    """A value that does not exist yet: the call that makes it, its shape (None: free) and its dtype.
+
+    Attributes:
+        call: the function or layer; None for an input.
+        args, kwargs: what it is called with; Nodes among them are the graph's edges.
+        shape: axis lengths; the first is the batch.
+        dtype: its name, such as 'float32'.
+        name: of an input; else None.
+    """
+
+    __slots__ = ("args", "call", "dtype", "kwargs", "name", "shape")
+    __array_priority__ = 1000  # a NumPy array on the left leaves the operation to the Node
+
+    def __init__(
+        self,
+        call: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+        *,
+        shape: Shape,
+        dtype: str,
+        name: str | None = None,
+    ) -> None:
+        self.call, self.args, self.kwargs = call, args, kwargs or {}
+        self.shape, self.dtype, self.name = shape, dtype, name
+
+    def __repr__(self) -> str:
+        made = "Input" if self.call is None else getattr(self.call, "name", None) or _call_name(self.call)
+        return f"<Node {self.name or made} {self.dtype}{list(self.shape)}>".replace("None", "?")
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes, the batch counted."""
+        return len(self.shape)
+
+    def parents(self) -> Iterator[Node]:
+        """The Nodes that the call uses, in order."""
+        return (leaf for leaf in tree.leaves([self.args, self.kwargs]) if isinstance(leaf, Node))
+
+    def __len__(self) -> int:
+        if not self.shape or self.shape[0] is None:
+            raise TypeError("A symbolic value has no length before it is computed.")
+        return self.shape[0]
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "A symbolic value is neither true nor false before it is computed. Use neuroloom.ops.where(condition, a, b)."
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("A symbolic value cannot be iterated over; use indexing, or neuroloom.ops.split.")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            "A symbolic value is not a NumPy array. Use the functions of neuroloom.ops instead of NumPy's, "
+            "or compute it with a Model first."
+        )
+
+    # Operators are set by ops.array, which knows the functions that they record.
+
+
+def _call_name(call: Any) -> str:
+    return getattr(call, "__name__", None) or type(call).__name__
+
+
+def has_node(value: Any) -> bool:
+    """Whether a Node is among the leaves of `value`."""
+    if isinstance(value, list | tuple):
+        return any(map(has_node, value))
+    return type(value) is Node
+
+
+def op(fn: F) -> F:
+    """Make a function of arrays record itself when it is given a Node."""
+
+    @functools.wraps(fn)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        for value in args:
+            if type(value) is Node or (isinstance(value, list | tuple) and has_node(value)):
+                return record(wrapper, args, kwargs, fn)
+        if kwargs and any(map(has_node, kwargs.values())):
+            return record(wrapper, args, kwargs, fn)
+        return fn(*args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def record(
+    call: Any,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    compute: Callable[..., Any],
+    weights: Tree = None,
+) -> Any:
+    """The Node (or tuple of Nodes) that `call(*args, **kwargs)` makes.
+
+    Args:
+        call: what the Node remembers.
+        compute: `compute(*args, **kwargs)` on arrays, or `compute(weights, *args, **kwargs)` if weights are given.
+        weights: a tree of Specs.
+    """
+    made = infer(call, args, kwargs, compute, weights)
+    if isinstance(made, tuple | list):
+        whole = Node(call, args, kwargs, shape=(), dtype="tuple")
+        return tuple(
+            Node(select, (whole, i), shape=shape, dtype=dtype) for i, (shape, dtype) in enumerate(map(_pair, made))
+        )
+    return Node(call, args, kwargs, shape=made.shape, dtype=made.dtype)
+
+
+def select(values: Sequence[Any], index: int) -> Any:
+    """One of several results of a call."""
+    return values[index]
+
+
+def _pair(spec: Spec) -> tuple[Shape, str]:
+    return spec.shape, spec.dtype
+
+
+def infer(call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], weights: Tree = None) -> Tree:
+    """Specs (None where a length is free) of what a call returns, found by the engine without computing."""
+    nodes = list(dict.fromkeys(leaf for leaf in tree.leaves([args, kwargs]) if isinstance(leaf, Node)))
+    extra = () if weights is None else (weights,)
+
+    def run(arrays: list[Any], *weights: Any) -> Any:
+        value_of = dict(zip(nodes, arrays, strict=True))
+        fill = functools.partial(substitute, value_of)
+        return compute(*weights, *fill(args), **fill(kwargs))
+
+    def probe(lengths: tuple[int, int]) -> Tree:
+        specs = [Spec(_fix(node.shape, lengths), node.dtype) for node in nodes]
+        try:
+            return engines.current().abstract(run, specs, *extra)
+        except NeuroloomError:
+            raise
+        except Exception as error:
+            shapes = ", ".join(str(n.shape).replace("None", "?") for n in nodes)
+            reason = str(error).strip().split("\n")[0]
+            raise ShapeError(f"{_call_name(call)} cannot be applied to inputs of shape {shapes}: {reason}") from error
+
+    one = probe(PROBES[0])
+    if all(None not in node.shape for node in nodes):
+        return one
+    return tree.map(_free_axes, one, probe(PROBES[1]))
+
+
+def substitute(value_of: dict[Node, Any], value: Any) -> Any:
+    """`value` (nested lists, tuples, dicts) with each Node replaced by what it stands for."""
+    if type(value) is Node:
+        return value_of[value]
+    if isinstance(value, dict):
+        return {k: substitute(value_of, v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(substitute(value_of, v) for v in value)
+    return value
+
+
+def _fix(shape: Shape, lengths: tuple[int, int]) -> tuple[int, ...]:
+    return tuple(lengths[min(i, 1)] if n is None else n for i, n in enumerate(shape))
+
+
+def _free_axes(a: Spec, b: Spec) -> Spec:
+    shape = tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True))
+    return Spec(shape, a.dtype)  # type: ignore[arg-type]
+
+
+def topological(outputs: Sequence[Node], inputs: Sequence[Node] = ()) -> list[Node]:
+    """Every Node that the outputs need, parents before children; `inputs` are taken as given."""
+    order: dict[Node, None] = {}
+    stack: list[tuple[Node, bool]] = [(node, False) for node in reversed(outputs)]
+    while stack:
+        node, parents_done = stack.pop()
+        if node in order:
+            continue
+        if parents_done or node in inputs:
+            order[node] = None
+        else:
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in reversed(list(node.parents())))
+    return list(order)
