@@ -86,14 +86,22 @@ def _parse(path: str | os.PathLike[str], text: str) -> Rows:
 def _delimiter(text: str) -> str:
     """The delimiter that cuts the first rows into most cells, preferring one that cuts them all alike."""
 
-    def score(delimiter: str) -> tuple[bool, int]:
-        try:
-            widths = [len(row) for row in islice(_reader(text, delimiter), _SAMPLE) if row]
-        except csv.Error:
-            return False, 0
-        return len(set(widths)) == 1 and widths[0] > 1, widths[0]
+    def score(delimiter: str) -> tuple[bool, bool, bool, int]:
+        widths, readable = _widths(text, delimiter)
+        alike = len(set(widths)) == 1
+        return alike and widths[0] > 1, widths[:1] > [1], readable, max(widths[:1], default=0)
 
     return max(_DELIMITERS, key=score)
+
+
+def _widths(text: str, delimiter: str) -> tuple[list[int], bool]:
+    """The numbers of cells in the first rows, and whether these rows could be read to the end."""
+    widths: list[int] = []
+    try:
+        widths.extend(len(row) for row in islice(_reader(text, delimiter), _SAMPLE) if row)
+    except csv.Error:
+        return widths, False
+    return widths, True
 
 
 def _reader(text: str, delimiter: str) -> Any:

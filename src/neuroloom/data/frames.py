@@ -107,8 +107,6 @@ def _series_array(series: Any) -> np.ndarray:
     missing = series.is_null().to_numpy().astype(bool)
     if not missing.any() or values.dtype.kind == "f":
         return values
-    if series.dtype.is_numeric():
-        return np.where(missing, np.nan, series.fill_null(0).to_numpy().astype(np.float64))
     values = values.astype(object)
     values[missing] = None
     return values

@@ -10,6 +10,7 @@ A method with a body here is the definition; engines override it for speed, neve
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,14 @@ class Engine(ABC):
     def devices(self) -> list[str]:
         """The devices that arrays can be on, the default one first."""
 
+    def precision(self) -> str:
+        """What, beside shapes and dtypes, compiled programs depend on."""
+        return ""
+
+    def free_memory(self) -> int:
+        """Bytes that arrays on the default device may still take."""
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4 << 30
+
     @abstractmethod
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         """`x` (of any engine, or nested numbers) as an array of this engine on its default device."""
@@ -83,9 +92,9 @@ class Engine(ABC):
         """A number in the form that costs least: a Python number where functions run eagerly."""
         return value
 
-    def choose(self, ok: Any, new: Tree, old: Tree) -> Tree:
-        """`new` if the scalar `ok` holds, else `old`."""
-        return new if ok else old
+    def guarded(self, ok: Any, new: Function, old: Tree) -> Tree:
+        """`new()` if the scalar `ok` holds, else `old`; where functions run eagerly, `new` then does not run."""
+        return new() if ok else old
 
     def rows(self, x: Array, start: Any, n: int) -> Array:
         """n rows of x from row `start` on."""
@@ -186,8 +195,8 @@ class Engine(ABC):
         x = x - self.xp.max(x, axis=axis, keepdims=True)
         return x - self.xp.log(self.xp.sum(self.xp.exp(x), axis=axis, keepdims=True))
 
-    # The four below are the arithmetic of update rules. With `donate` the caller gives the first array up: its memory
-    # may hold the result, as with `compile(donate=)`. Engines without fused arithmetic of their own ignore it.
+    # The arithmetic of update rules. With `donate` the caller gives the first array up: its memory may hold the
+    # result, as with `compile(donate=)`. These bodies ignore it.
 
     def lerp(self, start: Array, end: Array, weight: Any, donate: bool = False) -> Array:
         """start + weight * (end - start)."""
@@ -197,16 +206,20 @@ class Engine(ABC):
         """keep * x + scale * y."""
         return keep * x + scale * y
 
-    def addcmul(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+    def addcmul(
+        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
+    ) -> Array:
         """keep * x + scale * a * b."""
         return keep * x + scale * (a * b)
 
-    def addcdiv(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+    def addcdiv(
+        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
+    ) -> Array:
         """keep * x + scale * a / b."""
         return keep * x + scale * (a / b)
 
     def shifted_sqrt(self, x: Array, shift: float) -> Array:
-        """√(x + shift), without an array between."""
+        """√(x + shift)."""
         return self.xp.sqrt(x + shift)
 
     # --------------------------------------------------------------------------- gathering, windows, recurrence

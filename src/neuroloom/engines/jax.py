@@ -33,6 +33,13 @@ class JaxEngine(Engine):
     def devices(self) -> list[str]:
         return [str(d) for d in jax.devices()]
 
+    def precision(self) -> str:
+        return "x64" if jax.config.jax_enable_x64 else ""
+
+    def free_memory(self) -> int:
+        stats = jax.devices()[0].memory_stats()
+        return stats["bytes_limit"] - stats["bytes_in_use"] if stats else super().free_memory()
+
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         if not isinstance(x, jax.Array):
             other = dispatch.of_type(type(x))
@@ -46,8 +53,8 @@ class JaxEngine(Engine):
     def scalar(self, value: float, dtype: str = "float32") -> Array:
         return jnp.asarray(value, dtype)
 
-    def choose(self, ok: Any, new: Tree, old: Tree) -> Tree:
-        return jax.tree.map(lambda n, o: jnp.where(ok, n, o), new, old)
+    def guarded(self, ok: Any, new: Function, old: Tree) -> Tree:
+        return jax.tree.map(lambda n, o: jnp.where(ok, n, o), new(), old)
 
     def rows(self, x: Array, start: Any, n: int) -> Array:
         return lax.dynamic_slice_in_dim(x, start, n)

@@ -37,6 +37,9 @@ class NumpyEngine(Engine):
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)
 
+    def astype(self, x: Any, dtype: str) -> np.ndarray:
+        return np.asarray(x, dtype=dtype)  # a full sum is a NumPy scalar, which xp.astype refuses
+
     def abstract(self, fn: Function, *specs: Tree) -> Tree:
         zeros = [tree.map(lambda s: np.zeros(s.shape, s.dtype), spec) for spec in specs]
         return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))

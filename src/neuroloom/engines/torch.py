@@ -32,6 +32,9 @@ class TorchEngine(Engine):
         cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
         return [*cuda, "cpu"]
 
+    def free_memory(self) -> int:
+        return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else super().free_memory()
+
     def asarray(self, x: Any, dtype: str | None = None) -> torch.Tensor:
         if not isinstance(x, torch.Tensor):
             other = dispatch.of_type(type(x))
@@ -107,11 +110,15 @@ class TorchEngine(Engine):
         x, y, scale = _keep(x, keep, donate), *_number(y, scale)
         return x.add_(y, alpha=scale) if donate else torch.add(x, y, alpha=scale)
 
-    def addcmul(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+    def addcmul(
+        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
+    ) -> Array:
         x, a, scale = _keep(x, keep, donate), *_number(a, scale)
         return x.addcmul_(a, b, value=scale) if donate else torch.addcmul(x, a, b, value=scale)
 
-    def addcdiv(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
+    def addcdiv(
+        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
+    ) -> Array:
         x, a, scale = _keep(x, keep, donate), *_number(a, scale)
         return x.addcdiv_(a, b, value=scale) if donate else torch.addcdiv(x, a, b, value=scale)
 

@@ -122,6 +122,9 @@ class Layer(Configured, kind="layer"):
     trainable: Bool = field(default=True, kw_only=True)
     input_shape: Sizes | None = field(default=None, kw_only=True)
 
+    input_dtype = "float32"  # of the Input that a Sequential puts before its first layer
+    ends_with_activation = False  # whether the field `activation` is applied last, to the output
+
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "_cell", Cell())
@@ -220,9 +223,10 @@ class Layer(Configured, kind="layer"):
                 for name, w in (self.cell.specs or {}).items()
             }
 
-    def clone(self) -> Layer:
-        """A layer of the same configuration, without arrays."""
-        copy = type(self)(**{f.name: getattr(self, f.name) for f in fields(self) if f.init})  # type: ignore[arg-type]
+    def clone(self, **changes: Any) -> Layer:
+        """A layer of the same configuration but for the changes, without arrays."""
+        same = {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # type: ignore[arg-type]
+        copy = type(self)(**{**same, **changes})
         copy.cell.shape, copy.cell.specs = self.cell.shape, self.cell.specs
         return copy
 

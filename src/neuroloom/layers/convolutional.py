@@ -57,6 +57,8 @@ class Conv2D(Layer):
     bias_initializer: InitializerLike = "zeros"
     kernel_regularizer: RegularizerLike | None = None
 
+    ends_with_activation = True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.filters % self.groups:

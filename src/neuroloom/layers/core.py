@@ -50,6 +50,8 @@ class Dense(Layer):
     kernel_regularizer: RegularizerLike | None = None
     bias_regularizer: RegularizerLike | None = None
 
+    ends_with_activation = True
+
     def build(self, shape: Shape) -> dict[str, Weight]:
         inputs = known(shape[-1], self, shape)
         weights = {"kernel": Weight((inputs, self.units), self.kernel_initializer, self.kernel_regularizer)}
@@ -66,6 +68,8 @@ class Activation(Layer):
     """An activation function as a layer of its own."""
 
     activation: ActivationField
+
+    ends_with_activation = True
 
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
         return activations.get(self.activation)(x)
@@ -125,6 +129,8 @@ class Embedding(Layer):
     output_dim: PositiveInt
     embeddings_initializer: InitializerLike = "random_uniform"
     embeddings_regularizer: RegularizerLike | None = None
+
+    input_dtype = "int32"
 
     def build(self, shape: Shape) -> dict[str, Weight]:
         size = (self.input_dim, self.output_dim)

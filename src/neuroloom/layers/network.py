@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import field
 from typing import Any
 
@@ -93,7 +93,16 @@ class Network(Layer):
         return super().__call__(x, training=training, key=key)
 
     def call(self, w: Weights, x: Any, ctx: Context) -> Any:
-        value_of: dict[Node, Any] = dict(zip(tree.leaves(self.inputs), tree.leaves(x), strict=True))
+        value_of = self._ends(x)
+        for node, value in self.walk(w, value_of, ctx):
+            value_of[node] = value
+        return tree.map(value_of.__getitem__, self.outputs)
+
+    def _ends(self, x: Any) -> dict[Node, Any]:
+        return dict(zip(tree.leaves(self.inputs), tree.leaves(x), strict=True))
+
+    def walk(self, w: Weights, value_of: dict[Node, Any], ctx: Context) -> Iterator[tuple[Node, Any]]:
+        """Each Node and its value, in order, from those of the inputs; the caller keeps them in `value_of`."""
         names = self.names
         for node in self.order:
             if node in value_of:
@@ -102,10 +111,23 @@ class Network(Layer):
             if isinstance(call, Layer):
                 name, arg = names[call], node.args[0]
                 given = value_of[arg] if type(arg) is Node else substitute(value_of, arg)
-                value_of[node] = call.call(Weights(w.get(name, {})), given, ctx.child(name))
+                yield node, call.call(Weights(w.get(name, {})), given, ctx.child(name))
             else:
-                value_of[node] = call(*substitute(value_of, node.args), **substitute(value_of, node.kwargs))
-        return tree.map(value_of.__getitem__, self.outputs)
+                yield node, call(*substitute(value_of, node.args), **substitute(value_of, node.kwargs))
+
+    def first_not_finite(self, w: Weights, x: Any, ctx: Context) -> str | None:
+        """The path of the first layer or operation whose output has a NaN or an infinity; None if all are finite."""
+        value_of = self._ends(x)
+        for node, value in self.walk(w, value_of, ctx):
+            value_of[node] = value
+            if all(bool(ops.all(ops.isfinite(v))) for v in tree.leaves(value) if "float" in str(v.dtype)):
+                continue
+            name = self.names.get(node.call, _op_name(node))
+            if isinstance(node.call, Network):
+                inside = node.call.first_not_finite(Weights(w.get(name, {})), value_of[node.args[0]], ctx.child(name))
+                return f"{name}/{inside}" if inside else name
+            return name
+        return None
 
     # ------------------------------------------------------------------------------------------------ weights
 
@@ -179,7 +201,7 @@ class Network(Layer):
         copy._set("names", names)
         return copy
 
-    def clone(self) -> Network:
+    def clone(self, **changes: Any) -> Network:
         copies = {layer: layer.clone() for layer in self.names}
         return self.rebuilt(lambda node: copies.get(node.call, node.call))
 
@@ -211,6 +233,10 @@ class Network(Layer):
         )
         network._set("names", {layer: e["name"] for layer, e in zip(layers, config_["layers"], strict=True)})
         return network
+
+
+def _op_name(node: Node) -> str:
+    return getattr(node.call, "__name__", "")
 
 
 def _specs(layer: Layer) -> Tree:

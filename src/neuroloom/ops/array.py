@@ -30,9 +30,9 @@ def _elementwise(name: str, text: str) -> Callable[..., Any]:
 
     def fn(x: Any, y: Any) -> Array:
         engine = engines.of(x, y)
-        if isinstance(x, bool | int | float):
+        if not hasattr(x, "dtype"):  # np.float64 is a float and has one
             x = engine.xp.asarray(x, dtype=y.dtype)
-        elif isinstance(y, bool | int | float):
+        elif not hasattr(y, "dtype"):
             y = engine.xp.asarray(y, dtype=x.dtype)
         return getattr(engine.xp, name)(x, y)
 

@@ -128,10 +128,14 @@ class LambdaCallback(Callback):
         on_train_batch_end: Callable[[int, Logs | None], Any] | None = None,
         on_chunk_end: Callable[[int, Logs | None], Any] | None = None,
     ) -> None:
-        given = {hook: function for hook, function in locals().items() if hook in HOOKS and function is not None}
+        given = {
+            hook: function for hook, function in locals().items() if hook in HOOKS and function is not None
+        }
         for hook, function in given.items():
             if not callable(function):
-                raise ConfigurationError(f"LambdaCallback expected {hook} to be a function, received {function!r}.")
+                raise ConfigurationError(
+                    f"LambdaCallback expected {hook} to be a function, received {function!r}."
+                )
             setattr(self, hook, function)
 
 
@@ -183,7 +187,9 @@ class CallbackList:
         ConfigurationError: something is no callback, or has a method that looks like a misspelt hook.
     """
 
-    def __init__(self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: dict[str, Any]) -> None:
+    def __init__(
+        self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: dict[str, Any]
+    ) -> None:
         given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         self.callbacks = [_checked(callback) for callback in given]
         for callback in self.callbacks:

@@ -8,14 +8,26 @@ from typing import Any, Literal
 
 import numpy as np
 
-from neuroloom.config import Choice, Flag, Integer, NonNegative, Number, Text
+from neuroloom.config import Choice, Flag, Integer, Number, Text
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.training.callbacks.base import Callback, Logs, State, expect
 
 Mode = Literal["auto", "min", "max"]
 
 RISING = {"acc", "accuracy", "auc", "f1", "iou", "precision", "r2", "recall", "score", "similarity"}
-FALLING = {"crossentropy", "divergence", "error", "hinge", "loss", "mae", "mape", "mse", "msle", "perplexity", "rmse"}
+FALLING = {
+    "crossentropy",
+    "divergence",
+    "error",
+    "hinge",
+    "loss",
+    "mae",
+    "mape",
+    "mse",
+    "msle",
+    "perplexity",
+    "rmse",
+}
 NONNEGATIVE = Number(0, math.inf, open_high=True, expects="a number of at least 0")
 FINITE = Number(-math.inf, math.inf, open_low=True, open_high=True, expects="a number")
 
@@ -43,6 +55,10 @@ class Monitor(Callback):
         monitor: name of the value, such as "val_loss".
         mode: "min" if smaller is better, "max" if larger is; "auto" goes by the name.
         min_delta: by how much a value must be better.
+
+    Raises:
+        ConfigurationError: a wrong argument, or a name that does not tell the direction; later, at the end of an
+            epoch, logs without the value.
     """
 
     def __init__(self, monitor: str, mode: Mode, min_delta: float) -> None:
@@ -50,21 +66,16 @@ class Monitor(Callback):
         self.mode: Mode = expect(self, "mode", Choice("auto", "min", "max"), mode)
         self.min_delta: float = expect(self, "min_delta", NONNEGATIVE, min_delta)
         self.best: float | None = None
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.best = None
-        self.falls
-
-    @property
-    def falls(self) -> bool:
-        """Whether smaller is better."""
-        mode = direction(self.monitor) if self.mode == "auto" else self.mode
-        if mode is None:
+        which = direction(self.monitor) if self.mode == "auto" else self.mode
+        if which is None:
             raise ConfigurationError(
                 f"{type(self).__name__} cannot tell from the name {self.monitor!r} whether smaller or larger is "
                 f"better. Give mode='min' or mode='max', or mend the name."
             )
-        return mode == "min"
+        self.falls = which == "min"
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.best = None
 
     def value(self, logs: Logs | None) -> float:
         """The monitored value; an error that names the nearest key if the logs have none of that name."""

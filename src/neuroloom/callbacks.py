@@ -1,0 +1,18 @@
+"""Objects that watch a training and act on it (see `neuroloom.training.callbacks`)."""
+
+from neuroloom.training.callbacks import (
+    Callback,
+    CSVLogger,
+    EarlyStopping,
+    JSONLogger,
+    LambdaCallback,
+    LearningRateScheduler,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TerminateOnNaN,
+)
+
+__all__ = [
+    "Callback", "EarlyStopping", "ModelCheckpoint", "LearningRateScheduler", "ReduceLROnPlateau", "CSVLogger",
+    "JSONLogger", "TerminateOnNaN", "LambdaCallback",
+]  # fmt: skip

@@ -1,0 +1,78 @@
+"""Writing a model file: all or nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neuroloom.errors import ModelFileError
+from neuroloom.files.format import FORMAT, VERSION, record_digest, to_text, weights_digest
+
+
+def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
+    """Write weights and their record so that at every moment the old or the new file is whole.
+
+    The bytes go to a file beside the target, are flushed to disk, and take the target's name in one move.
+
+    Raises:
+        ModelFileError: the folder is missing or cannot be written to; an older file then stays as it was.
+    """
+    import safetensors.numpy
+
+    text = to_text(record)
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "record": text,
+        "record_sha256": record_digest(text),
+        "weights_sha256": weights_digest(arrays),
+    }
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    replace_file(Path(path), safetensors.numpy.save(contiguous, metadata))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` in the place of the file, or leave everything as it was."""
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as error:
+        raise ModelFileError(path, f"cannot be written: {error.strerror}.", "Choose a folder that exists.") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, path)
+    except OSError as error:
+        Path(beside).unlink(missing_ok=True)
+        raise ModelFileError(path, f"cannot be written: {error.strerror}.") from error
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name itself survive a crash, where the system can flush folders."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)

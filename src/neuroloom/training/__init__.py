@@ -1,0 +1,10 @@
+"""Learning: one step, one loop, and what watches it."""
+
+from neuroloom.training.callbacks import CallbackList
+from neuroloom.training.fitting import Course
+from neuroloom.training.history import History
+from neuroloom.training.loop import Runner, compilations, program
+from neuroloom.training.progress import Progress
+from neuroloom.training.step import Target, Task
+
+__all__ = ["CallbackList", "Course", "History", "Progress", "Runner", "Target", "Task", "compilations", "program"]

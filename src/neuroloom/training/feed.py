@@ -1,0 +1,196 @@
+"""Batches on their way to the device.
+
+A `Segment` is a stretch of training that one compiled program can run: rows on the device and the order in which
+batches take them. Data that fits in memory is one resident set of rows with a new order each epoch; other data
+arrives segment by segment, the next one prepared while the last one is trained on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from neuroloom import config, tree
+from neuroloom.engines import Engine
+from neuroloom.errors import DataError
+from neuroloom.typing import Array, Tree
+
+SEGMENT_BYTES = 64 << 20
+"""About how much of streamed data is on its way at once."""
+
+RESIDENT_SHARE = 0.5
+"""The share of free memory that data may take to stay on the device."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows, the order in which they are used (None: as they lie), and how many batches of which size they make."""
+
+    rows: Tree
+    order: Array | None
+    steps: int
+    batch_size: int
+
+
+class Feed(Protocol):
+    """What the loop draws from: `steps` per epoch (None until the first epoch has ended) and each epoch's segments."""
+
+    steps: int | None
+
+    def epoch(self, number: int) -> Iterator[Segment]:
+        """The segments of an epoch; `number` tells shuffles apart."""
+        ...
+
+
+def row_bytes(rows: Tree) -> int:
+    """Bytes of one row of a tree of arrays."""
+    return sum(a.dtype.itemsize * math.prod(a.shape[1:]) for a in tree.leaves(rows))
+
+
+class ArrayFeed:
+    """Batches of arrays that lie in memory or in a memory map.
+
+    Args:
+        rows: a tree of NumPy arrays with equal first axes.
+        batch_size: the last batch of an epoch is what remains.
+        seed: of the shuffles; None keeps the order.
+    """
+
+    def __init__(
+        self, engine: Engine, rows: Tree, batch_size: int, seed: int | None = None, steps: int | None = None
+    ) -> None:
+        self.engine, self.rows, self.batch_size, self.seed = engine, rows, batch_size, seed
+        self.n = tree.first(rows).shape[0]
+        self.steps: int | None = math.ceil(self.n / batch_size)
+        if steps is not None:
+            self.steps, self.n = min(steps, self.steps), min(steps * batch_size, self.n)
+        self.resident = self.n * row_bytes(rows) <= RESIDENT_SHARE * engine.free_memory()
+        self._device_rows: Tree = None
+
+    def order(self, number: int) -> np.ndarray:
+        """The order of the samples in an epoch: the same on every engine."""
+        total = tree.first(self.rows).shape[0]
+        if self.seed is None:
+            return np.arange(self.n, dtype=np.int32)
+        return config.generator(self.seed, "shuffle", number).permutation(total).astype(np.int32)[: self.n]
+
+    def epoch(self, number: int) -> Iterator[Segment]:
+        return self._resident(number) if self.resident else self._streamed(number)
+
+    def _resident(self, number: int) -> Iterator[Segment]:
+        if self._device_rows is None:
+            self._device_rows = tree.map(self.engine.asarray, self.rows)
+        order, size = self.order(number), self.batch_size
+        whole = self.n // size
+        if whole:
+            yield Segment(self._device_rows, self.engine.asarray(order[: whole * size]), whole, size)
+        if self.n % size:
+            yield Segment(self._device_rows, self.engine.asarray(order[whole * size :]), 1, self.n % size)
+
+    def _streamed(self, number: int) -> Iterator[Segment]:
+        order, size = self.order(number), self.batch_size
+        steps = max(1, SEGMENT_BYTES // max(1, row_bytes(self.rows) * size))
+        cuts = [order[i : i + steps * size] for i in range(0, self.n, steps * size)]
+
+        def prepare(cut: np.ndarray) -> list[Segment]:
+            whole = len(cut) // size
+            parts = [(cut[: whole * size], whole, size)] if whole else []
+            parts += [(cut[whole * size :], 1, len(cut) % size)] if len(cut) % size else []
+            return [
+                Segment(self._upload(part, steps * size if n == size else n), None, count, n)
+                for part, count, n in parts
+            ]
+
+        for segments in prefetch(prepare, cuts):
+            yield from segments
+
+    def _upload(self, index: np.ndarray, length: int) -> Tree:
+        """Rows at an index, padded to a common length so that every segment has one shape."""
+
+        def take(a: np.ndarray) -> Array:
+            part = np.zeros((length, *a.shape[1:]), a.dtype)
+            part[: len(index)] = a[index]
+            return self.engine.asarray(part)
+
+        return tree.map(take, self.rows)
+
+
+class BatchFeed:
+    """Batches that a generator or another iterable gives.
+
+    Args:
+        batches: gives trees of NumPy arrays. What is not an iterator is started anew for each epoch.
+        steps: batches per epoch; None: as many as there are.
+    """
+
+    def __init__(self, engine: Engine, batches: Iterable[Tree], steps: int | None = None) -> None:
+        self.engine, self.batches, self.steps = engine, batches, steps
+        self._running = iter(batches) if iter(batches) is batches else None
+        if self.steps is None and hasattr(batches, "__len__"):
+            self.steps = len(batches)  # type: ignore[arg-type]
+
+    def epoch(self, number: int) -> Iterator[Segment]:
+        source = self._running if self._running is not None else iter(self.batches)
+        done = 0
+        for segment in prefetch(lambda group: self._segment(*group), self._groups(source)):
+            done += segment.steps
+            yield segment
+        if done == 0 or (self.steps is not None and done < self.steps):
+            wanted = "at least one batch" if self.steps is None else f"{self.steps} batches"
+            raise DataError(
+                f"Epoch {number + 1} expected {wanted}, but the generator ended after {done}. Give steps_per_epoch, "
+                f"let the generator loop forever, or pass an iterable that can be started anew (with __iter__)."
+            )
+        self.steps = done
+
+    def _groups(self, source: Iterator[Tree]) -> Iterator[tuple[list[Tree], int]]:
+        """Batches of equal shape that follow one another, with the number that a full group has."""
+        group: list[Tree] = []
+        room, taken = 1, 0
+        while self.steps is None or taken < self.steps:
+            batch = next(source, None)
+            if batch is None:
+                break
+            if group and (len(group) == room or _shapes(batch) != _shapes(group[0])):
+                yield group, room
+                group = []
+            if not group:
+                size = row_bytes(batch) * tree.first(batch).shape[0]
+                room = int(min(max(1, SEGMENT_BYTES // max(1, size)), 64))
+            group.append(batch)
+            taken += 1
+        if group:
+            yield group, room
+
+    def _segment(self, group: list[Tree], room: int) -> Segment:
+        size = tree.first(group[0]).shape[0]
+        length = (room if len(group) > 1 else 1) * size
+
+        def join(*parts: np.ndarray) -> Array:
+            joined = np.zeros((length, *parts[0].shape[1:]), parts[0].dtype)
+            joined[: len(parts) * size] = np.concatenate(parts)
+            return self.engine.asarray(joined)
+
+        return Segment(tree.map(join, *group), None, len(group), size)
+
+
+def _shapes(batch: Tree) -> list[tuple[int, ...]]:
+    return [a.shape for a in tree.leaves(batch)]
+
+
+def prefetch(prepare: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """`prepare(item)` for each item, one ahead, in another thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="neuroloom-feed") as pool:
+        waiting = None
+        for item in items:
+            coming = pool.submit(prepare, item)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = coming
+        if waiting is not None:
+            yield waiting.result()

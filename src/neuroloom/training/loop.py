@@ -1,0 +1,158 @@
+"""The loop: epochs, segments, chunks. It runs any step of the form
+
+    step(state, fixed, batch, key) -> (state, row)
+
+A chunk is one compiled program that runs many steps on data that lies on the device. Its length follows from the
+measured time of a step, so that the display moves about five times a second and a small epoch is one program.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuroloom import engines, tree
+from neuroloom.engines import Engine
+from neuroloom.training.feed import Feed, Segment
+from neuroloom.typing import Array, Function, Key, Tree
+
+CHUNK_SECONDS = 0.2
+"""How long a chunk should take."""
+
+LOG_ROWS = 4096
+"""Most steps in a chunk: the length of the log that it fills."""
+
+PROGRAMS = 256
+"""Compiled programs that are kept; the one unused for longest goes first."""
+
+_programs: OrderedDict[Any, Function] = OrderedDict()
+_compilations = 0
+
+
+def compilations() -> int:
+    """How many programs this process has compiled (or, on an eager engine, prepared) for training and use."""
+    return _compilations
+
+
+def program(engine: Engine, key: Any, make: Callable[[], Function], donate: tuple[int, ...] = ()) -> Function:
+    """The compiled function of a structure: made once, then shared by all models of equal structure."""
+    key = (engine.name, engine.precision(), key)
+    if key not in _programs:
+        fn = make()
+
+        def counted(*args: Any) -> Any:  # runs once per compilation, when the engine traces it
+            global _compilations
+            _compilations += 1
+            return fn(*args)
+
+        _programs[key] = engine.compile(counted if engine.compiles else fn, donate=donate)
+        if not engine.compiles:
+            counted_once()
+        while len(_programs) > PROGRAMS:
+            _programs.popitem(last=False)
+    _programs.move_to_end(key)
+    return _programs[key]
+
+
+def counted_once() -> None:
+    """Count a program of an engine that has nothing to compile."""
+    global _compilations
+    _compilations += 1
+
+
+def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_size: int) -> Function:
+    """`run(state, fixed, rows, order, low, high, key) -> (state, log)`: steps low to high of a segment."""
+
+    def run(
+        state: Tree, fixed: Tree, rows: Tree, order: Array | None, low: Any, high: Any, key: Key
+    ) -> tuple[Tree, Array]:
+        def body(i: Any, carry: Any) -> Any:
+            state, log = carry
+            start = i * batch_size
+            if order is None:
+                batch = tree.map(lambda a: engine.rows(a, start, batch_size), rows)
+            else:
+                index = engine.rows(order, start, batch_size)
+                batch = tree.map(lambda a: engine.gather(a, index), rows)
+            state, row = step(state, fixed, batch, key)
+            return (state, engine.put_row(log, i - low, row)), engine.xp.isfinite(row[0])
+
+        with engines.engine(engine.name):
+            log = engine.asarray(np.zeros((LOG_ROWS if engine.compiles else high - low, columns), np.float32))
+            return engine.loop(low, high, body, (state, log))
+
+    return program(engine, ("chunk", key, batch_size), lambda: run, donate=(0,))
+
+
+@dataclass
+class Chunk:
+    """What the loop reports after each chunk: the number of the epoch's steps done, and a log row per new step."""
+
+    done: int
+    rows: np.ndarray
+    seconds: float
+
+
+class Runner:
+    """Runs a step over feeds, chunk by chunk, and keeps the state between chunks.
+
+    Args:
+        signature: equal for steps that compile to the same program.
+        step: see the module's text.
+        columns: the length of a log row.
+    """
+
+    def __init__(self, engine: Engine, signature: Any, step: Function, columns: int) -> None:
+        self.engine, self.signature, self.step, self.columns = engine, signature, step, columns
+        self.step_seconds: float | None = None
+
+    def epoch(
+        self,
+        state: Tree,
+        fixed: Tree,
+        feed: Feed,
+        number: int,
+        key: Key,
+        one_by_one: bool = False,
+        before: Callable[[Tree], Tree] = lambda state: state,
+    ) -> Iterator[tuple[Tree, Chunk]]:
+        """Run one epoch; gives the state after each chunk.
+
+        Args:
+            one_by_one: chunks of one step, for callbacks that act between steps.
+            before: what to do with the state before each chunk, such as setting the learning rate.
+        """
+        done = 0
+        for segment in feed.epoch(number):
+            run = chunk_program(self.engine, self.signature, self.step, self.columns, segment.batch_size)
+            low = 0
+            while low < segment.steps:
+                high = low + (1 if one_by_one else self._length(segment.steps - low))
+                started = time.perf_counter()
+                state, log = self._run(run, before(state), fixed, segment, low, high, key)
+                seconds = time.perf_counter() - started
+                self._learn(seconds, high - low)
+                done, low = done + high - low, high
+                yield state, Chunk(done, log, seconds)
+
+    def _run(
+        self, run: Function, state: Tree, fixed: Tree, segment: Segment, low: int, high: int, key: Key
+    ) -> tuple[Tree, np.ndarray]:
+        state, log = run(state, fixed, segment.rows, segment.order, low, high, key)
+        return state, np.array(self.engine.to_numpy(log)[: high - low])
+
+    def _length(self, left: int) -> int:
+        """Steps in the next chunk: few at first, then as many as fit into CHUNK_SECONDS."""
+        if self.step_seconds is None:
+            return min(left, 2)
+        return max(1, min(left, LOG_ROWS, int(CHUNK_SECONDS / self.step_seconds)))
+
+    def _learn(self, seconds: float, steps: int) -> None:
+        """Keep the least time per step seen in a chunk: the first chunk's holds compilation too."""
+        per_step = seconds / steps
+        self.step_seconds = per_step if self.step_seconds is None else min(self.step_seconds, per_step)

@@ -1,0 +1,160 @@
+"""What `fit`, `evaluate` and `predict` are given, checked and turned into rows: a tree of NumPy arrays.
+
+    {"x": [one array per input], "y": [one per output that has a loss or metrics], "weight": array or None}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from neuroloom import tree
+from neuroloom.data.labels import class_weight_vector
+from neuroloom.data.sources import as_arrays, check_finite, column_names, sample_count
+from neuroloom.errors import ConfigurationError, DataError, ShapeError, nearest
+from neuroloom.layers import Embedding, Network
+from neuroloom.layers.base import show_shape
+from neuroloom.ops.graph import Node
+from neuroloom.training.step import Target
+from neuroloom.typing import Tree
+
+
+def input_rows(network: Network, x: Any, name: str = "x") -> list[np.ndarray]:
+    """One checked array per input of the network.
+
+    Raises:
+        ShapeError, DataError: x does not fit the inputs, holds NaN, or indices that an Embedding does not have.
+    """
+    ends = network.inputs
+    parts = _by_input(ends, x, name)
+    arrays = [as_arrays(part, name=label) for label, part in parts]
+    for node, (label, part), array in zip(tree.leaves(ends), parts, arrays, strict=True):
+        _check_shape(node, array, label)
+        if array.dtype.kind == "f":
+            check_finite(label, array, column_names(part))
+        _check_indices(network, node, array, label)
+    return arrays
+
+
+def _by_input(ends: Any, x: Any, name: str) -> list[tuple[str, Any]]:
+    """(name in messages, data) per input."""
+    if isinstance(ends, dict):
+        if not isinstance(x, Mapping):
+            raise DataError(f"{name} expected a dict with the inputs {', '.join(ends)}, received {type(x).__name__}.")
+        for key in x:
+            if key not in ends:
+                raise DataError(f"{name} has no input {key!r}. {nearest(key, ends)}")
+        missing = [key for key in ends if key not in x]
+        if missing:
+            raise DataError(f"{name} expected the inputs {', '.join(ends)}; {', '.join(missing)} is missing.")
+        return [(f"{name}[{key!r}]", x[key]) for key in ends]
+    if isinstance(ends, list | tuple):
+        if isinstance(x, Mapping):
+            names = [node.name for node in ends]
+            return [(f"{name}[{key!r}]", x[key]) for key in names]
+        if not isinstance(x, list | tuple) or len(x) != len(ends):
+            received = f"{len(x)}" if isinstance(x, list | tuple) else type(x).__name__
+            raise DataError(f"{name} expected a list of {len(ends)} arrays, one per input, received {received}.")
+        return [(f"{name}[{i}]", part) for i, part in enumerate(x)]
+    if isinstance(x, list | tuple) and len(x) == 1 and getattr(x[0], "ndim", 0) > 1:
+        x = x[0]
+    return [(name, x)]
+
+
+def _check_shape(node: Node, array: np.ndarray, name: str) -> None:
+    want, have = node.shape[1:], array.shape[1:]
+    if len(want) == len(have) and all(n is None or n == m for n, m in zip(want, have, strict=True)):
+        return
+    hints = {
+        len(want) - 1: " Add the missing axis, for example x[..., None].",
+        len(want) + 1: " Is a Flatten() missing?",
+    }
+    raise ShapeError(
+        f"The network expected {name} of shape {show_shape(node.shape)}, received {tuple(array.shape)}."
+        f"{hints.get(len(have), '')}"
+    )
+
+
+def _check_indices(network: Network, node: Node, array: np.ndarray, name: str) -> None:
+    sizes = [n.call.input_dim for n in network.order if isinstance(n.call, Embedding) and node in n.args]
+    if sizes and array.size and (array.min() < 0 or array.max() >= min(sizes)):
+        row = int(np.argwhere((array < 0) | (array >= min(sizes)))[0][0])
+        raise DataError(
+            f"The Embedding expected whole numbers from 0 to {min(sizes) - 1} in {name}, received "
+            f"{array.min()} to {array.max()} (first in row {row}). Raise input_dim or limit the vocabulary."
+        )
+
+
+def target_rows(targets: tuple[Target, ...], ends: list[Node], y: Any, name: str = "y") -> list[np.ndarray | None]:
+    """One checked array per output; None where an output has neither loss nor metrics."""
+    parts = _by_output(targets, y, name)
+    rows: list[np.ndarray | None] = []
+    for target, end, (label, part) in zip(targets, ends, parts, strict=True):
+        if target.loss is None and not target.metrics:
+            rows.append(None)
+            continue
+        if part is None:
+            raise DataError(f"The output {target.name!r} has a loss, but {label} was not given.")
+        array = _labels(part, label)
+        rows.append(array if target.loss is None else target.loss.prepare(array, end.shape, label))
+    return rows
+
+
+def _labels(part: Any, name: str) -> np.ndarray:
+    array = as_arrays(part, name=name, dtype=None)
+    if isinstance(array, list | tuple | dict):
+        raise DataError(f"{name} expected one array, received {len(array)}.")
+    return array
+
+
+def _by_output(targets: tuple[Target, ...], y: Any, name: str) -> list[tuple[str, Any]]:
+    names = [t.name for t in targets]
+    if len(targets) == 1:
+        if isinstance(y, Mapping) and names[0] in y:
+            return [(f"{name}[{names[0]!r}]", y[names[0]])]
+        return [(name, y)]
+    if isinstance(y, Mapping):
+        for key in y:
+            if key not in names:
+                raise DataError(f"{name} has no output {key!r}. {nearest(key, names)}")
+        return [(f"{name}[{key!r}]", y.get(key)) for key in names]
+    if not isinstance(y, list | tuple) or len(y) != len(targets):
+        raise DataError(f"{name} expected a list of {len(targets)} arrays, one per output: {', '.join(names)}.")
+    return [(f"{name}[{i}]", part) for i, part in enumerate(y)]
+
+
+def weight_row(sample_weight: Any, class_weight: Any, y: Any, n: int) -> np.ndarray | None:
+    """The weight of each sample: sample_weight times the weight of its class."""
+    weight = None
+    if sample_weight is not None:
+        weight = as_arrays(sample_weight, name="sample_weight")
+        if weight.shape not in {(n,), (n, 1)}:
+            raise ShapeError(f"sample_weight expected shape ({n},), one weight a sample, received {weight.shape}.")
+        weight = weight.reshape(n).astype(np.float32)
+        check_finite("sample_weight", weight)
+        if (weight < 0).any():
+            raise DataError(f"sample_weight expected no negative weights, received {weight.min()}.")
+    if class_weight is not None:
+        if isinstance(y, list | tuple | dict) and not np.isscalar(next(iter(y), None)):
+            raise ConfigurationError("class_weight expected a model with one output; give sample_weight instead.")
+        classes = class_weight_vector(y, class_weight)
+        weight = classes if weight is None else weight * classes
+    return weight
+
+
+def make_rows(
+    network: Network,
+    targets: tuple[Target, ...],
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    prefix: str = "",
+) -> Tree:
+    """Rows of everything that a training or an evaluation is given."""
+    inputs = input_rows(network, x, f"{prefix}x")
+    outputs = target_rows(targets, tree.leaves(network.outputs), y, f"{prefix}y")
+    n = sample_count(**{f"{prefix}x": inputs, f"{prefix}y": outputs})
+    return {"x": inputs, "y": outputs, "weight": weight_row(sample_weight, class_weight, y, n)}

@@ -1,0 +1,224 @@
+"""One step of learning. Loss, gradient and update meet here and nowhere else.
+
+A `Task` is a network with what it should learn. Its `train` and `test` are pure functions
+
+    train(state, fixed, batch, key) -> (state, row)
+
+of trees, for any engine; `row` is one line of the log: the running mean of the loss and the metrics so far.
+The loop of `loop.py` runs any function of this form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from neuroloom import activations, config, engines, ops, regularizers, tree
+from neuroloom.engines import Engine
+from neuroloom.layers import Context, Layer, Network
+from neuroloom.layers.base import Weights
+from neuroloom.losses import Loss
+from neuroloom.metrics import Metric
+from neuroloom.ops.graph import Node
+from neuroloom.optimizers import Optimizer
+from neuroloom.optimizers.schedules import Schedule
+from neuroloom.typing import Array, Key, Tree
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one output of the network should be.
+
+    Attributes:
+        name: of the output.
+        loss: None where the output is not trained.
+        weight: of its loss in the sum.
+        metrics: (key in the log, metric) pairs.
+    """
+
+    name: str
+    loss: Loss | None
+    weight: float = 1.0
+    metrics: tuple[tuple[str, Metric], ...] = ()
+
+    def signature(self) -> Any:
+        """Equal for targets that compile to the same program."""
+        metrics = tuple((key, metric.signature()) for key, metric in self.metrics)
+        return self.name, config.signature(self.loss), self.weight, metrics
+
+
+@dataclass(frozen=True)
+class Task:
+    """A network, one Target per output, and the optimizer.
+
+    `endings` names, per output, the activation that the network leaves to the loss (see `detached`).
+    """
+
+    network: Network
+    targets: tuple[Target, ...]
+    optimizer: Optimizer | None = None
+    endings: tuple[str | None, ...] = ()
+
+    def signature(self) -> Any:
+        """The key of its compiled programs: equal for tasks of equal structure."""
+        optimizer = self.optimizer
+        if optimizer is not None and not isinstance(optimizer.learning_rate, Schedule):
+            optimizer = replace(optimizer, learning_rate=1.0)  # the rate is part of the state, not of the program
+        optimizer = optimizer and optimizer.signature()
+        return self.network.signature(), tuple(t.signature() for t in self.targets), optimizer
+
+    def detached(self) -> Task:
+        """A copy that holds no weights, for compiled programs to keep; outputs in logits form where losses want it."""
+        network, endings = _with_logits(self.network.clone(), self.targets)
+        return Task(network, self.targets, self.optimizer, endings)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of a log row's numbers."""
+        parts = [f"{t.name}_loss" for t in self._parts]
+        return ["loss", *parts, *(key for t in self.targets for key, _ in t.metrics)]
+
+    @property
+    def _parts(self) -> list[Target]:
+        """The targets whose losses are logged one by one: all that have one, where there are several outputs."""
+        return [t for t in self.targets if t.loss is not None] if len(self.targets) > 1 else []
+
+    # -------------------------------------------------------------------------------------------------- state
+
+    def fresh_metrics(self, engine: Engine) -> Tree:
+        """The metric state at the start of an epoch: running means of losses, and each metric's own."""
+        means = [_Mean.init() for _ in range(1 + len(self._parts))]
+        states = [[metric.init() for _, metric in t.metrics] for t in self.targets]
+        return tree.map(engine.asarray, {"means": means, "metrics": states})
+
+    # -------------------------------------------------------------------------------------------------- steps
+
+    def train(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, Array]:
+        """Forward, loss, gradient, update, metrics; a step whose loss is not finite changes no weight."""
+        engine, optimizer = engines.current(), self.optimizer
+        assert optimizer is not None
+        key = engine.fold_in(key, state["step"])
+
+        def loss_of(params: Tree) -> tuple[Array, Any]:
+            ctx = Context(True, key)
+            total, parts = self._forward(params, state["frozen"], batch, ctx)
+            return total, (parts, ctx.updates)
+
+        (total, ((losses, outputs), updates)), grads = engine.value_and_grad(loss_of)(state["params"])
+        rate = optimizer.learning_rate
+        rate = rate(state["step"]) if isinstance(rate, Schedule) else state["learning_rate"]
+
+        def updated() -> Tree:
+            params, slots = optimizer.update(
+                state["params"], optimizer.clip(grads), state["slots"], rate, state["step"], donate=True
+            )
+            return {"params": params, "slots": slots, "frozen": {**state["frozen"], **updates}}
+
+        old = {name: state[name] for name in ("params", "slots", "frozen")}
+        kept = engine.guarded(engine.xp.isfinite(total), updated, old)
+        metrics, row = self._log(state["metrics"], total, losses, outputs, batch)
+        return {**state, **kept, "step": state["step"] + 1, "metrics": metrics}, row
+
+    def test(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, Array]:
+        """Forward and metrics; `fixed` holds the weights."""
+        total, (losses, outputs) = self._forward(fixed["params"], fixed["frozen"], batch, Context())
+        metrics, row = self._log(state["metrics"], total, losses, outputs, batch)
+        return {"metrics": metrics}, row
+
+    def _forward(self, params: Tree, frozen: Tree, batch: Tree, ctx: Context) -> tuple[Array, Any]:
+        """Total loss; the losses of the outputs that have one; the outputs, activated."""
+        weights = tree.from_items([*params.items(), *frozen.items()])
+        raw = tree.leaves(self.network.call(Weights(weights), inputs_of(self.network, batch["x"]), ctx))
+        total, losses, outputs = self._penalty(params), [], []
+        for target, ending, y, output in zip(self.targets, self.endings, batch["y"], raw, strict=True):
+            if target.loss is not None:
+                values = (target.loss.logit_values if ending else target.loss.values)(y, output)
+                losses.append(weighted_mean(values, batch["weight"]))
+                total = total + target.weight * losses[-1]
+            outputs.append(activations.get(ending)(ops.stop_gradient(output)) if target.metrics else None)
+        return total, (losses, outputs)
+
+    def _penalty(self, params: Tree) -> Any:
+        penalties = [
+            regularizers.get(weight.regularizer)(params[path])
+            for path, (weight, trained) in self.network.weights().items()
+            if weight.regularizer is not None and trained
+        ]
+        return sum(penalties)
+
+    def _log(self, state: Tree, total: Array, losses: Any, outputs: Any, batch: Tree) -> tuple[Tree, Array]:
+        xp, n = engines.current().xp, tree.first(batch["x"]).shape[0]
+        parts = losses if self._parts else []
+        means = [_Mean.update(s, v, n) for s, v in zip(state["means"], [total, *parts], strict=True)]
+        row = [mean["mean"] for mean in means]
+        metrics = []
+        for target, states, y, output in zip(
+            self.targets, state["metrics"], batch["y"], outputs, strict=True
+        ):
+            states = [m.update(s, y, output) for (_, m), s in zip(target.metrics, states, strict=True)]
+            row += [m.result(s) for (_, m), s in zip(target.metrics, states, strict=True)]
+            metrics.append(states)
+        row = [xp.reshape(value, ()) for value in row]
+        return {"means": means, "metrics": metrics}, xp.stack(row)
+
+
+class _Mean:
+    """A running mean over samples: m ← m + (batch mean - m) n / N, exact for any number of samples."""
+
+    @staticmethod
+    def init() -> Tree:
+        import numpy as np
+
+        return {"mean": np.zeros((), np.float32), "n": np.zeros((), np.float32)}
+
+    @staticmethod
+    def update(state: Tree, value: Array, n: int) -> Tree:
+        total = state["n"] + n
+        return {"mean": state["mean"] + (ops.stop_gradient(value) - state["mean"]) * (n / total), "n": total}
+
+
+def weighted_mean(values: Array, weight: Array | None) -> Array:
+    """Σ weight · value / number of values; weight (batch,) counts for all further axes of values."""
+    if weight is None:
+        return ops.mean(values)
+    spread = ops.reshape(weight, tuple(weight.shape) + (1,) * (len(values.shape) - 1))
+    return ops.mean(values * spread)
+
+
+def inputs_of(network: Network, leaves: list[Array]) -> Any:
+    """A batch's arrays in the structure and the dtypes of the network's inputs."""
+    given = iter(leaves)
+    return tree.map(lambda node: ops.cast(next(given), node.dtype), network.inputs)
+
+
+# ----------------------------------------------------------------------------------------------- logits form
+
+
+def _with_logits(network: Network, targets: tuple[Target, ...]) -> tuple[Network, tuple[str | None, ...]]:
+    """The network without those last activations that belong into its losses, and their names.
+
+    -log softmax(z) and -log sigmoid(z) computed from z are exact where the probabilities round to 0 or 1.
+    """
+    used = {parent for node in network.order for parent in node.parents()}
+    bare: dict[Node, Layer] = {}
+    endings: list[str | None] = []
+    ends = tree.leaves(network.outputs)
+    for node, target in zip(ends, targets, strict=True):
+        wanted = getattr(target.loss, "activation", None)
+        free = node not in used and ends.count(node) == 1  # nothing else needs the activated output
+        layer = _without_ending(node.call, wanted) if wanted and free else None
+        endings.append(wanted if layer else None)
+        if layer:
+            bare[node] = layer
+    return network.rebuilt(lambda node: bare.get(node, node.call)), tuple(endings)
+
+
+def _without_ending(call: Any, wanted: str | None) -> Layer | None:
+    """The layer without its last activation, if that is the wanted one."""
+    if isinstance(call, Network) and isinstance(call.outputs, Node):
+        end = call.outputs
+        inner = _without_ending(end.call, wanted)
+        return call.rebuilt(lambda node: inner if node is end else node.call) if inner else None
+    if getattr(call, "ends_with_activation", False) and call.activation == wanted:
+        return call.clone(activation="linear")
+    return None
