@@ -18,7 +18,7 @@ import numpy as np
 
 from neuroloom import engines, tree
 from neuroloom.engines import Engine
-from neuroloom.training.feed import Feed, Segment
+from neuroloom.training.feed import Feed
 from neuroloom.typing import Array, Function, Key, Tree
 
 CHUNK_SECONDS = 0.2
@@ -30,42 +30,57 @@ LOG_ROWS = 4096
 PROGRAMS = 256
 """Compiled programs that are kept; the one unused for longest goes first."""
 
-_programs: OrderedDict[Any, Function] = OrderedDict()
+
+@dataclass
+class Program:
+    """A compiled function, and the least time that a step of it was seen to take."""
+
+    run: Function
+    step_seconds: float | None = None
+
+
+_programs: OrderedDict[Any, Program] = OrderedDict()
 _compilations = 0
 
 
 def compilations() -> int:
-    """How many programs this process has compiled (or, on an eager engine, prepared) for training and use."""
+    """How many programs this process has compiled (on an eager engine: prepared) for training and use."""
     return _compilations
 
 
-def program(engine: Engine, key: Any, make: Callable[[], Function], donate: tuple[int, ...] = ()) -> Function:
-    """The compiled function of a structure: made once, then shared by all models of equal structure."""
+def program(engine: Engine, key: Any, make: Callable[[], Function], donate: tuple[int, ...] = ()) -> Program:
+    """The program of a structure: made once, then shared by all models of equal structure.
+
+    Args:
+        key: hashable, equal for structures that compile to the same program.
+        make: gives the function; it must not hold on to a model's weights.
+        donate: positions of arguments whose memory the program may take.
+    """
     key = (engine.name, engine.precision(), key)
     if key not in _programs:
-        fn = make()
-
-        def counted(*args: Any) -> Any:  # runs once per compilation, when the engine traces it
-            global _compilations
-            _compilations += 1
-            return fn(*args)
-
-        _programs[key] = engine.compile(counted if engine.compiles else fn, donate=donate)
-        if not engine.compiles:
-            counted_once()
+        _programs[key] = Program(engine.compile(_counted(engine, make()), donate=donate))
         while len(_programs) > PROGRAMS:
             _programs.popitem(last=False)
     _programs.move_to_end(key)
     return _programs[key]
 
 
-def counted_once() -> None:
-    """Count a program of an engine that has nothing to compile."""
+def _counted(engine: Engine, fn: Function) -> Function:
+    """`fn`, counted when the engine traces it, or now if the engine runs eagerly."""
+
+    def count(*args: Any) -> Any:
+        global _compilations
+        _compilations += 1
+        return fn(*args)
+
+    if engine.compiles:
+        return count
     global _compilations
     _compilations += 1
+    return fn
 
 
-def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_size: int) -> Function:
+def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_size: int) -> Program:
     """`run(state, fixed, rows, order, low, high, key) -> (state, log)`: steps low to high of a segment."""
 
     def run(
@@ -95,11 +110,10 @@ class Chunk:
 
     done: int
     rows: np.ndarray
-    seconds: float
 
 
 class Runner:
-    """Runs a step over feeds, chunk by chunk, and keeps the state between chunks.
+    """Runs a step over feeds, chunk by chunk.
 
     Args:
         signature: equal for steps that compile to the same program.
@@ -109,7 +123,6 @@ class Runner:
 
     def __init__(self, engine: Engine, signature: Any, step: Function, columns: int) -> None:
         self.engine, self.signature, self.step, self.columns = engine, signature, step, columns
-        self.step_seconds: float | None = None
 
     def epoch(
         self,
@@ -129,30 +142,24 @@ class Runner:
         """
         done = 0
         for segment in feed.epoch(number):
-            run = chunk_program(self.engine, self.signature, self.step, self.columns, segment.batch_size)
+            chunk = chunk_program(self.engine, self.signature, self.step, self.columns, segment.batch_size)
             low = 0
             while low < segment.steps:
-                high = low + (1 if one_by_one else self._length(segment.steps - low))
+                high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
                 started = time.perf_counter()
-                state, log = self._run(run, before(state), fixed, segment, low, high, key)
+                state, log = chunk.run(
+                    before(state), fixed, segment.rows, segment.order, low, high, key
+                )
+                rows = np.array(self.engine.to_numpy(log)[: high - low])  # waits for the program
                 seconds = time.perf_counter() - started
-                self._learn(seconds, high - low)
+                per_step = seconds / (high - low)
+                chunk.step_seconds = min(per_step, chunk.step_seconds or per_step)
                 done, low = done + high - low, high
-                yield state, Chunk(done, log, seconds)
+                yield state, Chunk(done, rows)
 
-    def _run(
-        self, run: Function, state: Tree, fixed: Tree, segment: Segment, low: int, high: int, key: Key
-    ) -> tuple[Tree, np.ndarray]:
-        state, log = run(state, fixed, segment.rows, segment.order, low, high, key)
-        return state, np.array(self.engine.to_numpy(log)[: high - low])
 
-    def _length(self, left: int) -> int:
-        """Steps in the next chunk: few at first, then as many as fit into CHUNK_SECONDS."""
-        if self.step_seconds is None:
-            return min(left, 2)
-        return max(1, min(left, LOG_ROWS, int(CHUNK_SECONDS / self.step_seconds)))
-
-    def _learn(self, seconds: float, steps: int) -> None:
-        """Keep the least time per step seen in a chunk: the first chunk's holds compilation too."""
-        per_step = seconds / steps
-        self.step_seconds = per_step if self.step_seconds is None else min(self.step_seconds, per_step)
+def _length(step_seconds: float | None, left: int) -> int:
+    """Steps in the next chunk: few at first, then as many as fit into CHUNK_SECONDS."""
+    if step_seconds is None:
+        return min(left, 2)
+    return max(1, min(left, LOG_ROWS, int(CHUNK_SECONDS / step_seconds)))

@@ -9,24 +9,23 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from neuroloom import config, engines, files, losses, metrics, optimizers, tree
-from neuroloom.data.sources import as_arrays, train_validation_split
+from neuroloom import config, engines, files, tree
+from neuroloom.data.sources import train_validation_split
 from neuroloom.engines import Engine
-from neuroloom.errors import ConfigurationError, DataError, ModelFileError, ShapeError, nearest
-from neuroloom.layers import Context, Input, Layer, Network
+from neuroloom.errors import ConfigurationError, DataError, ShapeError, nearest
+from neuroloom.layers import Context, Layer, Network
 from neuroloom.layers.base import Weights, show_shape
 from neuroloom.ops.graph import Node, has_node
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.summary import Summary
-from neuroloom.training import CallbackList, Course, History, Progress, Runner, Target, Task, program
+from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
+from neuroloom.training.batches import converted, first_of, gives_batches, parts, refuse_beside_batches
 from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
 from neuroloom.training.rows import input_rows, make_rows
@@ -34,9 +33,6 @@ from neuroloom.training.step import inputs_of
 from neuroloom.typing import Array, Tree
 
 Logs = dict[str, float]
-
-PREDICT_BYTES = 16 << 20
-"""About how much data one call of the compiled forward program gets."""
 
 
 class Model:
@@ -64,7 +60,7 @@ class Model:
         self.stop_training = False
         self.history: History | None = None
         self._seed = config.next_seed()
-        self._plan: dict[str, Any] | None = None
+        self._plan: Plan | None = None
         self._forget_training()
 
     def _forget_training(self) -> None:
@@ -217,12 +213,7 @@ class Model:
                 logs is the name that is given here.
             loss_weights: for several outputs, a list or dict of numbers.
         """
-        self._plan = {
-            "optimizer": optimizers.get(optimizer),
-            "loss": _resolved(loss, _loss),
-            "metrics": metrics,
-            "loss_weights": loss_weights,
-        }
+        self._plan = Plan.of(optimizer, loss, metrics, loss_weights)
         self._forget_training()
         if self._network is not None:
             self._make_task()
@@ -230,33 +221,21 @@ class Model:
     @property
     def optimizer(self) -> Any:
         """The optimizer given to `compile`."""
-        return self._compiled()["optimizer"]
+        return self._compiled().optimizer
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of the numbers that `evaluate` returns."""
         return self._make_task().columns
 
-    def _compiled(self) -> dict[str, Any]:
+    def _compiled(self) -> Plan:
         if self._plan is None:
             raise ConfigurationError("Call compile(optimizer, loss) before training or evaluating the model.")
         return self._plan
 
     def _make_task(self) -> Task:
         if self._task is None:
-            plan, network = self._compiled(), self.network
-            names = _output_names(network)
-            loss = _per_output(plan["loss"], names, "loss", shared=True)
-            weights = _per_output(plan["loss_weights"], names, "loss_weights", default=1.0)
-            kinds = _per_output_metrics(plan["metrics"], names)
-            ends = tree.leaves(network.outputs)
-            targets = [
-                _target(name, node, loss[name], weights[name], kinds[name], len(names) > 1)
-                for name, node in zip(names, ends, strict=True)
-            ]
-            if all(t.loss is None for t in targets):
-                raise ConfigurationError("compile expected a loss, such as 'mse' or 'categorical_crossentropy'.")
-            self._task = Task(network, tuple(targets), plan["optimizer"])
+            self._task = self._compiled().task(self.network)
         return self._task
 
     @property
@@ -322,13 +301,12 @@ class Model:
             NonFiniteError: a loss that is NaN or infinite; the weights are those before that step.
         """
         chosen = engines.resolve(engine)
-        size = _positive("batch_size", 32 if batch_size is None else batch_size)
-        first, last = _count("initial_epoch", initial_epoch), _positive("epochs", epochs)
+        size = _whole("batch_size", 32 if batch_size is None else batch_size, 1)
+        first, last = _whole("initial_epoch", initial_epoch, 0), _whole("epochs", epochs, 1)
         with engines.engine(chosen.name):
-            if _is_batches(x):
-                _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
-                batches = self._batches(x, class_weight)
-                feed: Feed = BatchFeed(chosen, batches, steps_per_epoch)
+            if gives_batches(x):
+                refuse_beside_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
+                feed: Feed = BatchFeed(chosen, self._batches(x, class_weight), steps_per_epoch)
             else:
                 rows, held_out = self._training_rows(x, y, sample_weight, class_weight, validation_split)
                 validation_data = held_out if held_out is not None else validation_data
@@ -352,7 +330,7 @@ class Model:
         task = self._make_task()
         self.stop_training = False
         self.history = History()
-        given = [callbacks] if not isinstance(callbacks, list | tuple) and callbacks is not None else list(callbacks or [])
+        given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
         params = {"epochs": epochs, "steps": feed.steps, "verbose": verbose, "initial_epoch": initial_epoch}
         told = CallbackList([*given, self.history, Progress(verbose)], self, params)
         detached = task.detached()
@@ -405,19 +383,13 @@ class Model:
         return rows, _Rows(held_out)
 
     def _batches(self, source: Any, class_weight: Any) -> Iterable[Tree]:
-        """Checked rows of each batch of a generator; also finds the shape of a Sequential's input."""
-        if isinstance(source, Iterator):
-            head = next(source, None)
-            if head is None:
-                raise DataError("fit expected at least one batch, but the generator is empty.")
-            source = itertools.chain([head], source)
-            self._build_for(_parts(head)[0])
-            return (self._batch_rows(b, class_weight) for b in source)
-        self._build_for(_parts(next(iter(source)))[0])
-        return _Restartable(source, lambda b: self._batch_rows(b, class_weight))
+        """Checked rows of each batch; a Sequential learns its input's shape from the first."""
+        head, source = first_of(source)
+        self._build_for(parts(head)[0])
+        return converted(source, lambda batch: self._batch_rows(batch, class_weight))
 
     def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
-        x, y, weight = _parts(batch)
+        x, y, weight = parts(batch)
         return make_rows(self.network, self._make_task().targets, x, y, weight, class_weight)
 
     def _validation(self, engine: Engine, data: Any, batch_size: int) -> Callable[[], Logs] | None:
@@ -426,7 +398,7 @@ class Model:
         if isinstance(data, _Rows):
             rows = data.rows
         elif isinstance(data, list | tuple) and len(data) in (2, 3):
-            x, y, weight = _parts(data)
+            x, y, weight = parts(data)
             rows = make_rows(self.network, self._make_task().targets, x, y, weight, prefix="validation ")
         else:
             raise DataError("validation_data expected a tuple (x, y) or (x, y, sample_weight).")
@@ -490,11 +462,11 @@ class Model:
         """
         chosen = engines.resolve(engine)
         with engines.engine(chosen.name):
-            if _is_batches(x):
+            if gives_batches(x):
                 feed: Feed = BatchFeed(chosen, self._batches(x, None))
             else:
                 rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
-                feed = ArrayFeed(chosen, rows, _positive("batch_size", 32 if batch_size is None else batch_size))
+                feed = ArrayFeed(chosen, rows, _whole("batch_size", 32 if batch_size is None else batch_size), 1)
             logs = self._test(chosen, feed)
         if verbose:
             print(format_logs(logs))
@@ -513,17 +485,7 @@ class Model:
         with engines.engine(chosen.name):
             self._build_for(x)
             self._draw()
-            inputs = input_rows(self.network, x)
-            forward = program(chosen, ("predict", self.network.signature()), self._forward)
-            arrays = self.network.arrays(chosen)
-            n = inputs[0].shape[0]
-            size = batch_size or _predict_size(inputs)
-            parts = [_predict(chosen, forward, arrays, inputs, i, min(size, n - i)) for i in range(0, n, size)]
-        return tree.map(lambda *pieces: pieces[0] if len(pieces) == 1 else np.concatenate(pieces), *parts)
-
-    def _forward(self) -> Callable[..., Any]:
-        network = self.network.clone()
-        return lambda arrays, x: network.call(Weights(arrays), inputs_of(network, x), Context())
+            return predict(chosen, self.network, input_rows(self.network, x), batch_size)
 
     # -------------------------------------------------------------------------------------------------- files
 
@@ -531,14 +493,12 @@ class Model:
         """The structure as JSON values; `from_config` is the inverse."""
         return {"class": type(self).__name__, "network": self.network.get_config()}
 
-    @staticmethod
-    def from_config(structure: dict[str, Any]) -> Model:
+    @classmethod
+    def from_config(cls, structure: dict[str, Any]) -> Model:
         """A model of the structure that `get_config` returned, with fresh weights."""
-        network = Network.from_config(structure["network"])
-        cls: type[Model] = Sequential if structure["class"] == "Sequential" else Model
         model = cls.__new__(cls)
-        model._network = network
-        model._begin(network.name)
+        model._network = Network.from_config(structure["network"])
+        model._begin(model._network.name)
         return model
 
     def save(self, path: str | os.PathLike[str], extra: dict[str, Any] | None = None) -> None:
@@ -547,7 +507,7 @@ class Model:
         Args:
             extra: JSON values of the caller's to keep with the model; `files.inspect` shows them.
         """
-        record = {"model": self.get_config(), "compile": self._plan_json(), "extra": extra or {}}
+        record = {"model": self.get_config(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
         files.write(path, self.weights, record)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
@@ -559,124 +519,11 @@ class Model:
         shapes = {p: tuple(w.shape) for p, (w, _) in self.network.weights().items()}
         self.set_weights(files.read_weights(path, shapes))
 
-    def _plan_json(self) -> Any:
-        try:
-            return None if self._plan is None else {k: config.to_json(v) for k, v in self._plan.items()}
-        except ConfigurationError:
-            return None  # a loss or metric that is a plain function is not kept; compile again after loading
-
     def __repr__(self) -> str:
         if self._network is None:
             return f"<{type(self).__name__}, input shape unknown>"
         ends = f"{_shown(self.input_shape)} -> {_shown(self.output_shape)}"
         return f"<{type(self).__name__} {ends}, {self.count_params():,} parameters>"
-
-
-class Sequential(Model):
-    """A chain of layers.
-
-    The input's shape comes from `Input(...)` as first element, from `input_shape=` of the first layer, or from the
-    first data that the model sees.
-
-    Args:
-        layers: layers and models; more are added with `add`.
-
-    >>> import neuroloom as nl
-    >>> model = nl.Sequential([nl.layers.Dense(16, activation="relu", input_shape=(4,)), nl.layers.Dense(3)])
-    >>> model
-    <Sequential (?, 4) -> (?, 3), 131 parameters>
-    """
-
-    def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
-        self._network = None
-        self._chain: list[Any] = []
-        self._begin(name)
-        for layer in layers:
-            self.add(layer)
-
-    def add(self, layer: Any) -> None:
-        """Append a layer or a model."""
-        chain = self._chain_now()
-        if isinstance(layer, Node):
-            if chain:
-                raise ConfigurationError("Input comes first in a Sequential.")
-        elif not isinstance(layer, Layer | Model):
-            hint = f" Write {layer.__name__}(...)." if isinstance(layer, type) else ""
-            raise ConfigurationError(f"Sequential expected a layer, received {layer!r}.{hint}")
-        chain.append(layer)
-        self._chain, self._network = chain, None
-        self._task = None
-        start = chain[0]
-        shape = None if isinstance(start, Node | Model) else start.input_shape
-        if isinstance(start, Node) and len(chain) > 1:
-            self._connect(start, chain[1:])
-        elif shape is not None:
-            self._connect(Input(shape, start.input_dtype), chain)
-        elif isinstance(start, Model) and start._network is not None:
-            self._connect(start.network.inputs, chain, follow=start)
-
-    def _chain_now(self) -> list[Any]:
-        if not hasattr(self, "_chain"):  # loaded from a file
-            order = self.network.order
-            self._chain = [order[0], *(node.call for node in order[1:])]
-        return self._chain
-
-    def _connect(self, start: Node, chain: list[Any], follow: Model | None = None) -> None:
-        value: Any = Input(start.shape[1:], start.dtype, start.name) if follow else start
-        source = value
-        for layer in chain:
-            value = layer(value)
-        self._network = Network(inputs=source, outputs=value, name=self.name)
-
-    def _build_for(self, x: Any) -> None:
-        if self._network is not None:
-            return
-        if not self._chain:
-            raise ConfigurationError("The Sequential has no layers; add some before using it.")
-        data = as_arrays(x if not _is_batches(x) else None, name="x")
-        if not isinstance(data, np.ndarray):
-            raise DataError("A Sequential has one input; it received several arrays. Use Model(inputs, outputs).")
-        first = self._chain[0]
-        self._connect(Input(data.shape[1:], getattr(first, "input_dtype", "float32")), self._chain)
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers in order."""
-        return [layer for layer in self._chain_now() if not isinstance(layer, Node)]
-
-    def pop(self) -> Any:
-        """Remove and return the last layer."""
-        chain = self._chain_now()
-        if not chain:
-            raise ConfigurationError("The Sequential has no layer to remove.")
-        last, self._chain, self._network = chain[-1], [], None
-        self._task = None
-        for layer in chain[:-1]:
-            self.add(layer)
-        return last
-
-
-def load_model(path: str | os.PathLike[str]) -> Model:
-    """Read a model that `Model.save` wrote. Nothing in such a file is executed.
-
-    Raises:
-        ModelFileError: the file is damaged, of another kind, or does not fit together.
-    """
-    record = files.read_record(path)
-    if "model" not in record:
-        raise ModelFileError(path, "holds weights but no model.", "Build the model and call load_weights.")
-    try:
-        model = Model.from_config(record["model"])
-    except (ConfigurationError, ShapeError, KeyError, TypeError, IndexError, ValueError) as error:
-        raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error
-    model.load_weights(path)
-    if record.get("compile"):
-        plan = {name: config.from_json(value) for name, value in record["compile"].items()}
-        model.compile(**plan)
-    return model
-
-
-# ---------------------------------------------------------------------------------------------------- helpers
 
 
 class _Rows:
@@ -686,52 +533,13 @@ class _Rows:
         self.rows = rows
 
 
-class _Restartable:
-    """An iterable that can be started anew, with a function applied to each item."""
-
-    def __init__(self, items: Iterable[Any], fn: Callable[[Any], Any]) -> None:
-        self.items, self.fn = items, fn
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self.fn(item) for item in self.items)
-
-    def __len__(self) -> int:
-        return len(self.items)  # type: ignore[arg-type]
-
-
-def _is_batches(x: Any) -> bool:
-    if isinstance(x, Iterator):
-        return True
-    arrays = isinstance(x, list | tuple | Mapping | str) or hasattr(x, "__array__") or hasattr(x, "__dataframe__")
-    return isinstance(x, Iterable) and not arrays and not hasattr(x, "shape")
-
-
-def _refuse_with_batches(**given: Any) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise ConfigurationError(f"{name} cannot be given beside a generator, which makes the batches itself.")
-
-
-def _parts(batch: Any) -> tuple[Any, Any, Any]:
-    if not isinstance(batch, list | tuple) or len(batch) not in (2, 3):
-        raise DataError(f"A batch is a tuple (x, y) or (x, y, sample_weight), received {type(batch).__name__}.")
-    return (*batch, None) if len(batch) == 2 else tuple(batch)  # type: ignore[return-value]
-
-
 def _copy(array: Array) -> np.ndarray:
     return np.array(engines.of(array).to_numpy(array))
 
 
-def _positive(name: str, value: Any) -> int:
+def _whole(name: str, value: Any, low: int) -> int:
     try:
-        return config.Integer(1)(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} expected {error}, received {value!r}.") from None
-
-
-def _count(name: str, value: Any) -> int:
-    try:
-        return config.Integer(0)(value)
+        return config.Integer(low)(value)
     except ValueError as error:
         raise ConfigurationError(f"{name} expected {error}, received {value!r}.") from None
 
@@ -740,82 +548,3 @@ def _shown(shape: Any) -> str:
     if isinstance(shape, dict):
         return "{" + ", ".join(f"{k}: {show_shape(s)}" for k, s in shape.items()) + "}"
     return f"[{', '.join(map(show_shape, shape))}]" if isinstance(shape, list) else show_shape(shape)
-
-
-def _loss(spec: Any) -> Any:
-    return None if spec is None else losses.get(spec)
-
-
-def _resolved(spec: Any, get: Callable[[Any], Any]) -> Any:
-    """A specification, or a list or dict of them, resolved now so that a typo fails in compile."""
-    if isinstance(spec, list | tuple):
-        return [get(s) for s in spec]
-    if isinstance(spec, dict) and set(spec) != {"class", "config"}:
-        return {name: get(s) for name, s in spec.items()}
-    return get(spec)
-
-
-def _output_names(network: Network) -> list[str]:
-    """The dict's keys, or the names of the layers that make the outputs."""
-    if isinstance(network.outputs, dict):
-        return list(network.outputs)
-    names: list[str] = []
-    for node in tree.leaves(network.outputs):
-        base = network.names.get(node.call) or getattr(node.call, "__name__", "output")
-        names.append(base if base not in names else f"{base}_{names.count(base)}")
-    return names
-
-
-def _per_output(spec: Any, names: list[str], what: str, shared: bool = False, default: Any = None) -> dict[str, Any]:
-    if isinstance(spec, dict):
-        for name in spec:
-            if name not in names:
-                raise ConfigurationError(f"{what} names the output {name!r}. {nearest(name, names)}")
-        return {name: spec.get(name, default) for name in names}
-    if isinstance(spec, list | tuple):
-        if len(spec) != len(names):
-            raise ConfigurationError(f"{what} expected {len(names)} entries, one per output, received {len(spec)}.")
-        return dict(zip(names, spec, strict=True))
-    return dict.fromkeys(names, spec if shared else default)
-
-
-def _per_output_metrics(spec: Any, names: list[str]) -> dict[str, list[Any]]:
-    if spec is None:
-        return {name: [] for name in names}
-    if isinstance(spec, str) or not isinstance(spec, list | tuple | dict):
-        spec = [spec]
-    if isinstance(spec, list | tuple) and (len(names) == 1 or not any(isinstance(s, list | tuple) for s in spec)):
-        flat = spec[0] if len(spec) == 1 and isinstance(spec[0], list | tuple) else spec
-        return {name: list(flat) for name in names}
-    found = _per_output(spec, names, "metrics")
-    return {name: list(s) if isinstance(s, list | tuple) else [] if s is None else [s] for name, s in found.items()}
-
-
-def _target(name: str, node: Node, loss: Any, weight: float, kinds: list[Any], several: bool) -> Target:
-    pairs = []
-    for spec in kinds:
-        metric = metrics.resolve(spec, loss, node.shape)
-        key = spec if isinstance(spec, str) else getattr(metric, "name", None) or config.snake(type(metric).__name__)
-        key = f"{name}_{key}" if several else key
-        if key in [k for k, _ in pairs]:
-            raise ConfigurationError(f"The metric {key!r} is given twice; give one of them a name.")
-        pairs.append((key, metric))
-    return Target(name, loss, 1.0 if weight is None else float(weight), tuple(pairs))
-
-
-def _predict_size(inputs: list[np.ndarray]) -> int:
-    """Rows per call: a power of two, about PREDICT_BYTES of inputs."""
-    row = sum(a.dtype.itemsize * math.prod(a.shape[1:]) for a in inputs)
-    return 1 << max(5, min(14, int(math.log2(max(1, PREDICT_BYTES // max(1, row))))))
-
-
-def _predict(engine: Engine, forward: Any, arrays: Tree, inputs: list[np.ndarray], start: int, n: int) -> Tree:
-    """The outputs of n rows; compiled engines get a power of two of them, so that few programs are made."""
-    length = 1 << (n - 1).bit_length() if engine.compiles else n
-
-    def cut(a: np.ndarray) -> Array:
-        part = a[start : start + n]
-        return engine.asarray(part if n == length else np.concatenate([part, np.repeat(part[-1:], length - n, axis=0)]))
-
-    outputs = forward(arrays, [cut(a) for a in inputs])
-    return tree.map(lambda o: np.array(engine.to_numpy(o)[:n]), outputs)

@@ -1,0 +1,34 @@
+"""Models: networks with what a user does with them."""
+
+from __future__ import annotations
+
+import os
+
+from neuroloom import config, files
+from neuroloom.errors import ConfigurationError, ModelFileError, ShapeError
+from neuroloom.models.model import Model
+from neuroloom.models.sequential import Sequential
+
+__all__ = ["Model", "Sequential", "load_model"]
+
+CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
+"""What a model file may name."""
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model that `Model.save` wrote. Nothing in such a file is executed.
+
+    Raises:
+        ModelFileError: the file is damaged, of another kind, or does not fit together.
+    """
+    record = files.read_record(path)
+    if "model" not in record:
+        raise ModelFileError(path, "holds weights but no model.", "Build the model and call load_weights.")
+    try:
+        model = CLASSES[record["model"]["class"]].from_config(record["model"])
+    except (ConfigurationError, ShapeError, KeyError, TypeError, IndexError, ValueError) as error:
+        raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error
+    model.load_weights(path)
+    if record.get("compile"):
+        model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
+    return model

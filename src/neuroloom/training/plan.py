@@ -1,0 +1,107 @@
+"""What `compile` was told, and the Task that it makes of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from neuroloom import config, losses, metrics, optimizers, tree
+from neuroloom.errors import ConfigurationError, nearest
+from neuroloom.layers import Network
+from neuroloom.ops.graph import Node
+from neuroloom.optimizers import Optimizer
+from neuroloom.training.step import Target, Task
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The arguments of `compile`, resolved: a list or dict of losses, metrics and weights for several outputs."""
+
+    optimizer: Optimizer
+    loss: Any
+    metrics: Any
+    loss_weights: Any
+
+    @classmethod
+    def of(cls, optimizer: Any, loss: Any, metrics: Any, loss_weights: Any) -> Plan:
+        """Resolve names now, so that a typo fails in `compile`."""
+        return cls(optimizers.get(optimizer), _resolved(loss), metrics, loss_weights)
+
+    def task(self, network: Network) -> Task:
+        """The Task: one Target for each of the network's outputs."""
+        names = output_names(network)
+        loss = _per_output(self.loss, names, "loss", shared=True)
+        weights = _per_output(self.loss_weights, names, "loss_weights")
+        kinds = _metrics_per_output(self.metrics, names)
+        targets = [
+            _target(name, node, loss[name], weights[name], kinds[name], several=len(names) > 1)
+            for name, node in zip(names, tree.leaves(network.outputs), strict=True)
+        ]
+        if all(target.loss is None for target in targets):
+            raise ConfigurationError("compile expected a loss, such as 'mse' or 'categorical_crossentropy'.")
+        return Task(network, tuple(targets), self.optimizer)
+
+    def to_json(self) -> dict[str, Any] | None:
+        """JSON values; None where a loss or metric is a plain function, which no file can hold."""
+        fields = {"optimizer": self.optimizer, "loss": self.loss, "metrics": self.metrics}
+        try:
+            return {name: config.to_json(v) for name, v in {**fields, "loss_weights": self.loss_weights}.items()}
+        except ConfigurationError:
+            return None
+
+
+def _resolved(loss: Any) -> Any:
+    if isinstance(loss, list | tuple):
+        return [_resolved(one) for one in loss]
+    if isinstance(loss, dict) and "class" not in loss:
+        return {name: _resolved(one) for name, one in loss.items()}
+    return None if loss is None else losses.get(loss)
+
+
+def output_names(network: Network) -> list[str]:
+    """The keys of a dict of outputs, or the names of the layers that make the outputs."""
+    if isinstance(network.outputs, dict):
+        return list(network.outputs)
+    names: list[str] = []
+    for node in tree.leaves(network.outputs):
+        base = network.names.get(node.call) or getattr(node.call, "__name__", "output")
+        names.append(base if base not in names else f"{base}_{names.count(base)}")
+    return names
+
+
+def _per_output(spec: Any, names: list[str], what: str, shared: bool = False) -> dict[str, Any]:
+    """output -> its part of a specification that is one value (`shared`: for all), a list, or a dict by output."""
+    if isinstance(spec, dict):
+        for name in spec:
+            if name not in names:
+                raise ConfigurationError(f"{what} names the output {name!r}. {nearest(name, names)}")
+        return {name: spec.get(name) for name in names}
+    if isinstance(spec, list | tuple):
+        if len(spec) != len(names):
+            raise ConfigurationError(f"{what} expected {len(names)} entries, one per output, received {len(spec)}.")
+        return dict(zip(names, spec, strict=True))
+    return dict.fromkeys(names, spec if shared else None)
+
+
+def _metrics_per_output(spec: Any, names: list[str]) -> dict[str, list[Any]]:
+    if isinstance(spec, dict) or (isinstance(spec, list | tuple) and any(isinstance(s, list | tuple) for s in spec)):
+        return {name: _as_list(part) for name, part in _per_output(spec, names, "metrics").items()}
+    return {name: _as_list(spec) for name in names}
+
+
+def _as_list(spec: Any) -> list[Any]:
+    if spec is None:
+        return []
+    return list(spec) if isinstance(spec, list | tuple) else [spec]
+
+
+def _target(name: str, node: Node, loss: Any, weight: float | None, kinds: list[Any], several: bool) -> Target:
+    pairs: dict[str, Any] = {}
+    for spec in kinds:
+        metric = metrics.resolve(spec, loss, node.shape)
+        key = f"{name}_{metric.label}" if several else metric.label
+        if key in pairs:
+            raise ConfigurationError(f"The metric {key!r} is given twice; give one of them a name of its own.")
+        pairs[key] = metric
+    return Target(name, loss, 1.0 if weight is None else float(weight), tuple(pairs.items()))
