@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         config,
         data,
         datasets,
+        engines,
         errors,
         initializers,
         layers,
@@ -29,18 +30,17 @@ if TYPE_CHECKING:
         regularizers,
         utils,
     )
-    from neuroloom.engines.dispatch import engine, engines, use
+    from neuroloom.engines.dispatch import engine, use
     from neuroloom.layers import Input
     from neuroloom.models import Model, Sequential, load_model
 
 _MODULES = {
-    "activations", "callbacks", "config", "data", "datasets", "errors", "initializers", "layers", "losses", "metrics",
-    "models", "ops", "optimizers", "plots", "regularizers", "utils",
+    "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers", "losses",
+    "metrics", "models", "ops", "optimizers", "plots", "regularizers", "utils",
 }  # fmt: skip
 
 _OBJECTS = {
     "engine": "neuroloom.engines.dispatch",
-    "engines": "neuroloom.engines.dispatch",
     "use": "neuroloom.engines.dispatch",
     "Input": "neuroloom.layers",
     "Model": "neuroloom.models",
@@ -49,9 +49,9 @@ _OBJECTS = {
 }
 
 __all__ = [
-    "__version__", "activations", "callbacks", "config", "data", "datasets", "errors", "initializers", "layers",
+    "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers",
     "losses", "metrics", "models", "ops", "optimizers", "plots", "regularizers", "utils",
-    "engine", "engines", "use", "Input", "Model", "Sequential", "load_model",
+    "engine", "use", "Input", "Model", "Sequential", "load_model",
 ]  # fmt: skip
 
 

@@ -1,6 +1,26 @@
-"""Tensor libraries behind one closed protocol."""
+"""Tensor libraries behind one closed protocol.
 
+The package is also the function that lists them, `neuroloom.engines()`.
+"""
+
+import sys
+from types import ModuleType
+
+from neuroloom.engines import dispatch
 from neuroloom.engines.base import Engine, Spec, Windows
-from neuroloom.engines.dispatch import current, engine, engines, installed, load, of, resolve, use
+from neuroloom.engines.dispatch import EngineInfo, current, engine, engines, installed, load, of, resolve, use
 
-__all__ = ["Engine", "Spec", "Windows", "current", "engine", "engines", "installed", "load", "of", "resolve", "use"]
+__all__ = [
+    "Engine", "EngineInfo", "Spec", "Windows", "current", "dispatch", "engine", "engines", "installed", "load", "of",
+    "resolve", "use",
+]  # fmt: skip
+
+
+class _Listing(ModuleType):
+    """The package, callable: the module and the function would otherwise fight for one name."""
+
+    def __call__(self) -> list[EngineInfo]:
+        return engines()
+
+
+sys.modules[__name__].__class__ = _Listing

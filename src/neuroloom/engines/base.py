@@ -93,7 +93,10 @@ class Engine(ABC):
         return value
 
     def guarded(self, ok: Any, new: Function, old: Tree) -> Tree:
-        """`new()` if the scalar `ok` holds, else `old`; where functions run eagerly, `new` then does not run."""
+        """`new()` if the scalar `ok` holds, else `old`.
+
+        An engine with `compiles` may return `new()` in any case: the loop then takes such a step back itself.
+        """
         return new() if ok else old
 
     def rows(self, x: Array, start: Any, n: int) -> Array:
@@ -117,8 +120,8 @@ class Engine(ABC):
             f"The {self.name} engine computes forward only and cannot train. Use engine='jax' or engine='torch'."
         )
 
-    def compile(self, fn: Function, donate: tuple[int, ...] = ()) -> Function:
-        """`fn` as one compiled program; arguments at the positions `donate` may be overwritten."""
+    def compile(self, fn: Function) -> Function:
+        """`fn` as one compiled program."""
         return fn
 
     def loop(self, low: int, high: int, body: Function, state: Tree) -> Tree:

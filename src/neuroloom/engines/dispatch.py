@@ -11,6 +11,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from neuroloom.engines.base import Engine
@@ -115,19 +116,30 @@ def of(*values: Any) -> Engine:
     return found or current()
 
 
-class EngineInfo(dict[str, Any]):
-    """One row of `engines()`: name, installed, version, devices, default, install."""
+@dataclass(frozen=True)
+class EngineInfo:
+    """What `engines()` says of one engine.
 
-    def __repr__(self) -> str:
-        state = f"{self['version']} on {', '.join(self['devices'])}" if self["installed"] else "not installed"
-        return f"<{self['name']} {state}{', in use' if self['default'] else ''}>"
+    Attributes:
+        name, version: `version` is empty where the engine is not installed.
+        devices: the default one first.
+        in_use: whether calls without `engine=` take it.
+        install: the command that installs it.
+    """
+
+    name: str
+    installed: bool
+    version: str
+    devices: tuple[str, ...]
+    in_use: bool
+    install: str
 
 
 def engines() -> list[EngineInfo]:
     """What is installed: per engine its version, devices, whether it is in use, and how to install it.
 
     >>> import neuroloom as nl
-    >>> [row["name"] for row in nl.engines()]
+    >>> [row.name for row in nl.engines()]
     ['numpy', 'jax', 'torch']
     """
     rows = []
@@ -139,8 +151,8 @@ def engines() -> list[EngineInfo]:
                 name=name,
                 installed=here,
                 version=one.version if one else "",
-                devices=one.devices() if one else [],
-                default=one is not None and one is current(),
+                devices=tuple(one.devices()) if one else (),
+                in_use=one is not None and one is current(),
                 install=command,
             )
         )

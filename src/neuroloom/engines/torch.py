@@ -69,7 +69,7 @@ class TorchEngine(Engine):
 
         return value_and_gradients
 
-    def compile(self, fn: Function, donate: tuple[int, ...] = ()) -> Function:
+    def compile(self, fn: Function) -> Function:
         return torch.no_grad()(fn)
 
     def vmap(self, fn: Function, in_axes: Any = 0) -> Function:

@@ -466,7 +466,7 @@ class Model:
                 feed: Feed = BatchFeed(chosen, self._batches(x, None))
             else:
                 rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
-                feed = ArrayFeed(chosen, rows, _whole("batch_size", 32 if batch_size is None else batch_size), 1)
+                feed = ArrayFeed(chosen, rows, _whole("batch_size", 32 if batch_size is None else batch_size, 1))
             logs = self._test(chosen, feed)
         if verbose:
             print(format_logs(logs))

@@ -18,7 +18,7 @@ import numpy as np
 
 from neuroloom import engines, tree
 from neuroloom.engines import Engine
-from neuroloom.training.feed import Feed
+from neuroloom.training.feed import Feed, Segment
 from neuroloom.typing import Array, Function, Key, Tree
 
 CHUNK_SECONDS = 0.2
@@ -48,17 +48,16 @@ def compilations() -> int:
     return _compilations
 
 
-def program(engine: Engine, key: Any, make: Callable[[], Function], donate: tuple[int, ...] = ()) -> Program:
+def program(engine: Engine, key: Any, make: Callable[[], Function]) -> Program:
     """The program of a structure: made once, then shared by all models of equal structure.
 
     Args:
         key: hashable, equal for structures that compile to the same program.
         make: gives the function; it must not hold on to a model's weights.
-        donate: positions of arguments whose memory the program may take.
     """
     key = (engine.name, engine.precision(), key)
     if key not in _programs:
-        _programs[key] = Program(engine.compile(_counted(engine, make()), donate=donate))
+        _programs[key] = Program(engine.compile(_counted(engine, make())))
         while len(_programs) > PROGRAMS:
             _programs.popitem(last=False)
     _programs.move_to_end(key)
@@ -101,7 +100,7 @@ def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_
             log = engine.asarray(np.zeros((LOG_ROWS if engine.compiles else high - low, columns), np.float32))
             return engine.loop(low, high, body, (state, log))
 
-    return program(engine, ("chunk", key, batch_size), lambda: run, donate=(0,))
+    return program(engine, ("chunk", key, batch_size), lambda: run)
 
 
 @dataclass
@@ -147,15 +146,26 @@ class Runner:
             while low < segment.steps:
                 high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
                 started = time.perf_counter()
-                state, log = chunk.run(
-                    before(state), fixed, segment.rows, segment.order, low, high, key
-                )
-                rows = np.array(self.engine.to_numpy(log)[: high - low])  # waits for the program
-                seconds = time.perf_counter() - started
-                per_step = seconds / (high - low)
+                state, rows = self._run(chunk, before(state), fixed, segment, low, high, key)
+                per_step = (time.perf_counter() - started) / (high - low)
                 chunk.step_seconds = min(per_step, chunk.step_seconds or per_step)
                 done, low = done + high - low, high
                 yield state, Chunk(done, rows)
+
+    def _run(
+        self, chunk: Program, state: Tree, fixed: Tree, segment: Segment, low: int, high: int, key: Key
+    ) -> tuple[Tree, np.ndarray]:
+        """One chunk; at a row that is not finite, the state before that step."""
+
+        def run(high: int) -> tuple[Tree, np.ndarray]:
+            new, log = chunk.run(state, fixed, segment.rows, segment.order, low, high, key)
+            return new, np.array(self.engine.to_numpy(log)[: high - low])  # waits for the program
+
+        new, rows = run(high)
+        bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
+        if bad.size and self.engine.compiles:  # an eager engine has not taken the step
+            new = run(low + int(bad[0]))[0]
+        return new, rows
 
 
 def _length(step_seconds: float | None, left: int) -> int:
