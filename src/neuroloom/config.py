@@ -16,7 +16,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
+from typing import Annotated, Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import numpy as np
 
@@ -158,11 +158,11 @@ Name = Annotated[str, Text()]
 
 
 @functools.cache
-def checks(cls: type) -> dict[str, tuple[Check | None, bool]]:
+def checks(cls: Any) -> dict[str, tuple[Check | None, bool]]:
     """field -> (its check, whether None is allowed), read from the annotations of a Configured class."""
     hints = typing.get_type_hints(cls, include_extras=True)
     found: dict[str, tuple[Check | None, bool]] = {}
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+    for field in dataclasses.fields(cls):
         hint = hints[field.name]
         parts = (hint, *typing.get_args(hint))
         check = next(
@@ -214,7 +214,7 @@ class Configured:
             _register(cls)
 
     def __post_init__(self) -> None:
-        for name, (check, optional) in checks(type(self)).items():
+        for name, (check, optional) in checks(cast(Any, type(self))).items():
             value = getattr(self, name)
             if check is None or (value is None and optional):
                 continue
@@ -251,7 +251,7 @@ def _changed_fields(obj: Configured) -> Iterator[dataclasses.Field[Any]]:
     for field in dataclasses.fields(obj):  # type: ignore[arg-type]
         default = field.default
         if default is not dataclasses.MISSING:
-            check, optional = checks(type(obj))[field.name]
+            check, optional = checks(cast(Any, type(obj)))[field.name]
             if check is not None and not (default is None and optional):
                 default = check(default)
             value = getattr(obj, field.name)
@@ -265,10 +265,10 @@ def _friendly_init(cls: type) -> None:
     plain = cls.__dict__.get("__init__")
     if plain is None or hasattr(plain, "__wrapped__"):
         return
-    names = [f.name for f in dataclasses.fields(cls) if f.init]  # type: ignore[arg-type]
+    names = [f.name for f in dataclasses.fields(cls) if f.init]
     required = [
         f.name
-        for f in dataclasses.fields(cls)  # type: ignore[arg-type]
+        for f in dataclasses.fields(cls)
         if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     ]
 

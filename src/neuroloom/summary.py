@@ -98,7 +98,7 @@ def _rows(network: Network) -> list[Row]:
         if node.dtype == "tuple":
             labels[node] = network.names.get(call, getattr(call, "__name__", ""))
             continue
-        name = network.names.get(call) or node.name or ("input" if call is None else getattr(call, "__name__", "?"))
+        name: str = network.names.get(call) or node.name or str(getattr(call, "__name__", "input"))
         kind = "Input" if call is None else type(call).__name__ if isinstance(call, Layer) else "operation"
         parents = [labels[p] for p in node.parents()]
         if call is select:

@@ -19,7 +19,7 @@ _CHUNK = 1 << 22  # values that check_finite looks at together
 _INT32 = np.iinfo(np.int32)
 
 
-def as_arrays(x: Any, *, name: str = "x", dtype: DTypeLike = "float32") -> Any:
+def as_arrays(x: Any, *, name: str = "x", dtype: DTypeLike | None = "float32") -> Any:
     """Turns data into arrays, samples along the first axis.
 
     Args:
@@ -200,7 +200,7 @@ def _ragged(rows: Any, name: str) -> DataError | None:
     return next(filter(None, (_ragged(row, f"{name}[{i}]") for i, row in enumerate(rows))), None)
 
 
-def _narrow(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+def _narrow(array: np.ndarray, dtype: DTypeLike | None) -> np.ndarray:
     if array.dtype.kind == "f":
         return array if dtype is None else array.astype(dtype, copy=False)
     wide = array.dtype.kind in "iu" and array.dtype.itemsize >= 4

@@ -227,6 +227,10 @@ class Engine(ABC):
 
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
+    def getitem(self, x: Array, index: Any) -> Array:
+        """x[index], as the array API standard defines it."""
+        return x[index]
+
     @abstractmethod
     def gather(self, x: Array, index: Array) -> Array:
         """Rows of `x` (its first axis) at an integer array; the gradient adds up. Shape index.shape + x.shape[1:]."""

@@ -35,7 +35,7 @@ class JaxEngine(Engine):
         return [str(d) for d in jax.devices()]
 
     def precision(self) -> str:
-        return "x64" if jax.config.jax_enable_x64 else ""
+        return "x64" if jax.config.read("jax_enable_x64") else ""
 
     def free_memory(self) -> int:
         stats = jax.devices()[0].memory_stats()
@@ -46,7 +46,7 @@ class JaxEngine(Engine):
             other = dispatch.of_type(type(x))
             x = other.to_numpy(x) if other is not None else default_width(x)
         dtype = dtype or str(x.dtype)
-        return jnp.asarray(x, dtype=dtype if jax.config.jax_enable_x64 else NARROW.get(dtype, dtype))
+        return jnp.asarray(x, dtype=dtype if jax.config.read("jax_enable_x64") else NARROW.get(dtype, dtype))
 
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)

@@ -113,7 +113,7 @@ def _input_gradient(g: Array, x: Array, kernel: Array, windows: Windows) -> Arra
     return sum(
         _put_back(patches[..., i * inputs : (i + 1) * inputs], place, x.shape[1:-1], windows)
         for i, place in enumerate(_places(kernel.shape[:-2]))
-    )  # type: ignore[return-value]
+    )
 
 
 def _kernel_gradient(g: Array, x: Array, kernel: Array, windows: Windows) -> Array:
@@ -146,7 +146,7 @@ def _grouped_gradients(g: Array, x: Array, kernel: Array, windows: Windows, grou
         cut = _seen(padded, place, g.shape[1:-2], windows)
         cut = cut.reshape(*cut.shape[:-1], groups, inputs)
         kernel_parts.append(jnp.einsum("...gi,...gf->igf", cut, g).reshape(inputs, groups * filters))
-    return sum(x_parts), jnp.stack(kernel_parts).reshape(kernel.shape)  # type: ignore[return-value]
+    return sum(x_parts), jnp.stack(kernel_parts).reshape(kernel.shape)
 
 
 conv.defvjp(_conv_forward, _conv_backward)
@@ -187,7 +187,7 @@ def _max_backward(size: tuple[int, ...], windows: Windows, saved: Any, g: Array)
         sum(
             _put_back(jnp.where(which == i, g, zero), place, lengths, windows) for i, place in enumerate(_places(size))
         ),
-    )  # type: ignore[return-value]
+    )
 
 
 def _spread(which: Array, g: Array, size: tuple[int, ...], lengths: tuple[int, ...]) -> Array:
@@ -206,4 +206,4 @@ max_pool.defvjp(_max_forward, _max_backward)
 
 def sum_pool(x: Array, size: tuple[int, ...], windows: Windows) -> Array:
     """See `Engine.sum_pool`."""
-    return sum(_elements(x, size, windows, 0.0))  # type: ignore[return-value]
+    return sum(_elements(x, size, windows, 0.0))

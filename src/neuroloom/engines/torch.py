@@ -127,6 +127,9 @@ class TorchEngine(Engine):
 
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
+    def getitem(self, x: Array, index: Any) -> Array:
+        return x[index] if isinstance(index, torch.Tensor) else _getitem(x, index)
+
     def gather(self, x: Array, index: Array) -> Array:
         return F.embedding(index, x) if x.ndim == 2 and x.is_floating_point() else x[index.long()]
 
@@ -179,7 +182,7 @@ class TorchEngine(Engine):
             return super().lstm(x, h, c, kernel, recurrent, bias)
         weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
         training = torch.is_grad_enabled()
-        out, h, c = torch._VF.lstm(  # type: ignore[attr-defined]
+        out, h, c = torch._VF.lstm(
             x, (h[None].contiguous(), c[None].contiguous()), weights, True, 1, 0.0, training, False, True
         )
         return out, h[0], c[0]
@@ -229,6 +232,28 @@ def _keep(x: torch.Tensor, keep: Any, donate: bool) -> torch.Tensor:
 def _number(a: torch.Tensor, scale: Any) -> tuple[torch.Tensor, float]:
     """(a', number) of the same product: PyTorch's fused functions take a number, not a tensor, as scale."""
     return (a * scale, 1.0) if isinstance(scale, torch.Tensor) else (a, scale)
+
+
+def _getitem(x: torch.Tensor, index: Any) -> torch.Tensor:
+    """x[index]; PyTorch has no slices with a negative step, so their axes are flipped first."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    used = sum(_axes(part) for part in parts)
+    axis = 0
+    for i, part in enumerate(parts):
+        if isinstance(part, slice) and (part.step or 1) < 0:
+            n = x.shape[axis]
+            at = range(n)[part]
+            x = x.flip(axis)
+            parts[i] = slice(n - 1 - at.start, max(n - 1 - at.stop, 0), -at.step)
+        axis += x.ndim - used if part is Ellipsis else _axes(part)
+    return x[tuple(parts)] if isinstance(index, tuple) else x[parts[0]]
+
+
+def _axes(part: Any) -> int:
+    """How many axes of x one part of an index stands for."""
+    if part is None or part is Ellipsis:
+        return 0
+    return part.ndim if getattr(part, "dtype", None) in (torch.bool, np.dtype(bool)) else 1
 
 
 def _channels_first(x: torch.Tensor) -> torch.Tensor:

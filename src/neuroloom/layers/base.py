@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 from neuroloom import config, engines, tree
 from neuroloom.config import Bool, Configured, Name, Sizes
@@ -165,7 +165,7 @@ class Layer(Configured, kind="layer"):
     @property
     def cell(self) -> Cell:
         """Where the weights lie."""
-        return self._cell  # type: ignore[attr-defined,no-any-return]
+        return cast(Cell, vars(self)["_cell"])
 
     @property
     def label(self) -> str:
@@ -225,7 +225,7 @@ class Layer(Configured, kind="layer"):
 
     def clone(self, **changes: Any) -> Layer:
         """A layer of the same configuration but for the changes, without arrays."""
-        same = {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # type: ignore[arg-type]
+        same = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         copy = type(self)(**{**same, **changes})
         copy.cell.shape, copy.cell.specs = self.cell.shape, self.cell.specs
         return copy

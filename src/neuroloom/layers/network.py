@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import Any
+from typing import Any, cast
 
 from neuroloom import config, ops, tree
 from neuroloom.config import snake
@@ -72,12 +72,12 @@ class Network(Layer):
     @property
     def order(self) -> list[Node]:
         """All Nodes, parents before children."""
-        return self._order  # type: ignore[attr-defined,no-any-return]
+        return cast(list[Node], vars(self)["_order"])
 
     @property
     def names(self) -> dict[Layer, str]:
         """The name of each layer in this network."""
-        return self._names  # type: ignore[attr-defined,no-any-return]
+        return cast(dict[Layer, str], vars(self)["_names"])
 
     @property
     def layers(self) -> dict[str, Layer]:
@@ -218,7 +218,7 @@ class Network(Layer):
         return {**own, "layers": layers, "nodes": nodes, **ends}
 
     @classmethod
-    def from_config(cls, config_: dict[str, Any]) -> Network:  # type: ignore[override]
+    def from_config(cls, config_: dict[str, Any]) -> Network:
         """The inverse of `get_config`; classes and operations are looked up by name."""
         layers: list[Layer] = []
         for entry in config_["layers"]:
@@ -289,13 +289,13 @@ def _node_json(node: Node, number: dict[Node, int], place: dict[Layer, int]) -> 
         return {"layer": place[node.call], "args": _encode(list(node.args), number)}
     if node.call is select:
         return {"part": node.args[1], "of": number[node.args[0]]}
-    if _OPS.get(node.call.__name__) is not node.call:
+    if _OPS.get(_op_name(node)) is not node.call:
         raise ConfigurationError(
-            f"The operation {node.call.__name__!r} is not one of neuroloom.ops, so the model cannot be written to a "
+            f"The operation {_op_name(node)!r} is not one of neuroloom.ops, so the model cannot be written to a "
             f"file. Make it a layer of its own: a class with build and call."
         )
     return {
-        "op": node.call.__name__,
+        "op": _op_name(node),
         "args": _encode(list(node.args), number),
         "kwargs": _encode(node.kwargs, number),
     }
@@ -306,7 +306,7 @@ def _node_from_json(entry: dict[str, Any], nodes: list[Node], layers: list[Layer
         given = entry["input"]
         return Input(tuple(given["shape"]), given["dtype"], given.get("name"))
     if "part" in entry:
-        return nodes[entry["of"]][entry["part"]]  # type: ignore[index]
+        return nodes[entry["of"]][entry["part"]]
     args = _decode(entry["args"], nodes)
     if "layer" in entry:
         return layers[entry["layer"]](*args)

@@ -126,7 +126,7 @@ class Model:
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
-        if not has_node(x if isinstance(x, list | tuple | Node) else list(x.values()) if isinstance(x, dict) else x):
+        if not has_node(x):
             self._build_for(x)
             self._draw()
         return self.network(x, training=training)
@@ -332,7 +332,7 @@ class Model:
         self.history = History()
         given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
         params = {"epochs": epochs, "steps": feed.steps, "verbose": verbose, "initial_epoch": initial_epoch}
-        told = CallbackList([*given, self.history, Progress(verbose)], self, params)
+        told = CallbackList([*given, self.history, Progress(verbose)], self, params)  # type: ignore[arg-type]
         detached = task.detached()
         course = Course(
             engine=engine,

@@ -160,8 +160,8 @@ def greater_equal(x: Any, y: Any) -> Array:
 
 @op
 def getitem(x: Any, index: Any) -> Array:
-    """x[index]."""
-    return x[index]
+    """x[index]: numbers, slices (backwards too), None, `...` and integer or boolean arrays."""
+    return engines.of(x).getitem(x, index)
 
 
 @op
@@ -223,5 +223,5 @@ for _name, _fn in _OPERATORS.items():
     setattr(Node, f"__r{_name}__", _reflected(_fn))
 for _name, _fn in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
     setattr(Node, f"__{_name}__", _fn)
-Node.__neg__ = negative  # type: ignore[attr-defined]
-Node.__getitem__ = getitem  # type: ignore[attr-defined]
+setattr(Node, "__neg__", negative)  # noqa: B010  (as above)
+setattr(Node, "__getitem__", getitem)  # noqa: B010

@@ -87,6 +87,8 @@ def _call_name(call: Any) -> str:
 
 def has_node(value: Any) -> bool:
     """Whether a Node is among the leaves of `value`."""
+    if isinstance(value, dict):
+        value = list(value.values())
     if isinstance(value, list | tuple):
         return any(map(has_node, value))
     return type(value) is Node
@@ -98,7 +100,7 @@ def op(fn: F) -> F:
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         for value in args:
-            if type(value) is Node or (isinstance(value, list | tuple) and has_node(value)):
+            if type(value) is Node or (isinstance(value, list | tuple | dict) and has_node(value)):
                 return record(wrapper, args, kwargs, fn)
         if kwargs and any(map(has_node, kwargs.values())):
             return record(wrapper, args, kwargs, fn)

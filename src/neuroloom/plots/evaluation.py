@@ -57,7 +57,7 @@ def _colour_bar(axes: Axes, mesh: Any) -> None:
     bar.ax.set_yticklabels(["0 %", "50 %", "100 %"])
     bar.set_label("Share of the true class", fontsize=style.LABEL, color=style.INK)
     bar.ax.tick_params(labelsize=style.SMALL, labelcolor=style.INK, color=style.FAINT, length=3)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
 
 
 def _counts(matrix: Any) -> np.ndarray:

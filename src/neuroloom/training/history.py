@@ -100,7 +100,8 @@ class History(Callback):
             raise NeuroloomError(
                 "History.frame expected pandas or polars, found neither. Install one with: pip install pandas"
             )
-        return nw.from_dict({"epoch": self.epoch, **self.history}, backend=backend).to_native()
+        columns = {"epoch": self.epoch, **self.history}
+        return nw.from_dict(columns, backend=backend).to_native()  # type: ignore[arg-type]
 
     def get_state(self) -> State:
         columns = {

@@ -65,7 +65,7 @@ def output_names(network: Network) -> list[str]:
         return list(network.outputs)
     names: list[str] = []
     for node in tree.leaves(network.outputs):
-        base = network.names.get(node.call) or getattr(node.call, "__name__", "output")
+        base: str = network.names.get(node.call) or str(getattr(node.call, "__name__", "output"))
         names.append(base if base not in names else f"{base}_{names.count(base)}")
     return names
 

@@ -132,8 +132,8 @@ class Task:
         total, losses, outputs = self._penalty(params), [], []
         for target, ending, y, output in zip(self.targets, self.endings, batch["y"], raw, strict=True):
             if target.loss is not None:
-                values = (target.loss.logit_values if ending else target.loss.values)(y, output)
-                losses.append(weighted_mean(values, batch["weight"]))
+                values = getattr(target.loss, "logit_values" if ending else "values")
+                losses.append(weighted_mean(values(y, output), batch["weight"]))
                 total = total + target.weight * losses[-1]
             outputs.append(activations.get(ending)(ops.stop_gradient(output)) if target.metrics else None)
         return total, (losses, outputs)
