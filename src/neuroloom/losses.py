@@ -193,7 +193,7 @@ class BinaryCrossentropy(Crossentropy):
     def logit_values(self, y_true: Array, logits: Array) -> Array:
         """-log sigmoid(z) = softplus(-z), and -log(1 - sigmoid(z)) = softplus(z)."""
         y = self._smooth(y_true)
-        return ops.mean(y * ops.softplus(-logits) + (1 - y) * ops.softplus(logits), axis=-1)
+        return ops.mean(ops.binary_crossentropy(y, logits), axis=-1)
 
     def probability_values(self, y_true: Array, p: Array) -> Array:
         y, p = self._smooth(y_true), ops.clip(p, EPSILON, 1 - EPSILON)

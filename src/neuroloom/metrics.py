@@ -59,8 +59,8 @@ class Metric(Configured, kind="metric"):
         raise NotImplementedError(f"{type(self).__name__} does not define ratio(sums).")
 
     def init(self) -> Sums:
-        """The state of no data: per sum a float32 array (2, *shape), its value and what rounding took."""
-        return {name: np.zeros((2, *shape), np.float32) for name, shape in self.shapes().items()}
+        """The state of no data, for the engine in use."""
+        return {name: engines.current().zero_sum(shape) for name, shape in self.shapes().items()}
 
     def update(self, state: Sums, y_true: Any, y_pred: Any) -> Sums:
         """The state after one more batch.
@@ -68,16 +68,14 @@ class Metric(Configured, kind="metric"):
         Raises:
             ShapeError: targets that would fit only by broadcasting.
         """
-        engine = engines.of(y_true, y_pred)
+        engine = engines.of(*state.values(), y_true, y_pred)
         batch = self.sums(*self._arrays(engine, y_true, y_pred))
-        return {
-            name: _add(engine.asarray(total), engine.asarray(batch[name], "float32"))
-            for name, total in state.items()
-        }
+        return {name: engine.add_to_sum(total, batch[name]) for name, total in state.items()}
 
     def result(self, state: Sums) -> Array:
         """The number of all batches so far, a scalar array; 0 before the first."""
-        return self.ratio({name: total[0] + total[1] for name, total in state.items()})
+        engine = engines.of(*state.values())
+        return self.ratio({name: engine.sum_value(total) for name, total in state.items()})
 
     def __call__(self, y_true: Any, y_pred: Any) -> float:
         """The metric of these arrays or lists alone.
@@ -85,7 +83,8 @@ class Metric(Configured, kind="metric"):
         >>> BinaryAccuracy()([1, 0, 1], [[0.9], [0.3], [0.2]])
         0.6666666865348816
         """
-        return float(self.result(self.update(self.init(), y_true, y_pred)))
+        with engines.engine(engines.of(y_true, y_pred).name):
+            return float(self.result(self.update(self.init(), y_true, y_pred)))
 
     def _arrays(self, engine: Engine, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
         y_pred = engine.asarray(y_pred)
@@ -395,17 +394,6 @@ def _accuracy(loss: Any, shape: Shape) -> Metric:
     return BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
 
 
-def _add(total: Array, x: Array) -> Array:
-    """total + x, where total[0] is the rounded sum and total[1] what rounding took (Knuth's TwoSum).
-
-    A plain float32 sum of ones stops at 2²⁴; this one loses no whole number before 2⁴⁷ or so.
-    """
-    old, error = total[0, ...], total[1, ...]
-    new = old + x
-    rest = new - old
-    return ops.stack([new, error + ((old - (new - rest)) + (x - rest))])
-
-
 def _divide(part: Array, whole: Array) -> Array:
     """part / whole for a whole that counts: where it is 0, so is the part."""
-    return part / ops.maximum(whole, 1.0)
+    return part / (whole + (whole == 0))

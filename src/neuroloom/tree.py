@@ -20,8 +20,10 @@ def map(fn: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     if tree is None:
         return None
     if isinstance(tree, dict):
-        return {k: map(fn, v, *(r[k] for r in rest)) for k, v in tree.items()}
-    if isinstance(tree, list | tuple):
+        if not rest:
+            return {k: map(fn, v) for k, v in tree.items()}
+        return {k: map(fn, v, *[r[k] for r in rest]) for k, v in tree.items()}
+    if isinstance(tree, (list, tuple)):  # noqa: UP038  (faster, and eager steps come here often)
         return type(tree)([map(fn, *items) for items in zip(tree, *rest, strict=True)])
     return fn(tree, *rest)
 
@@ -32,7 +34,20 @@ def leaves(tree: Tree) -> list[Any]:
     >>> leaves({"x": 1, "y": [2, (3, None)]})
     [1, 2, 3]
     """
-    return [leaf for _, leaf in items(tree)]
+    found: list[Any] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Tree, found: list[Any]) -> None:
+    if isinstance(tree, dict):
+        tree = tree.values()
+    elif not isinstance(tree, (list, tuple)):  # noqa: UP038  (as above)
+        if tree is not None:
+            found.append(tree)
+        return
+    for child in tree:
+        _collect(child, found)
 
 
 def items(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:

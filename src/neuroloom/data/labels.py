@@ -44,12 +44,13 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
     return (labels[..., None] == np.arange(classes)).astype(np.float32)
 
 
-def class_weight_vector(y: Any, class_weight: Mapping[int, float]) -> np.ndarray:
+def class_weight_vector(y: Any, class_weight: Mapping[int, float], num_classes: int = 0) -> np.ndarray:
     """The weight of each sample, from the weight of its class.
 
     Args:
         y: class numbers of shape (samples,) or (samples, 1), or one-hot vectors of shape (samples, classes).
         class_weight: a weight for each class number; a class that is not named weighs 1.
+        num_classes: how many classes there are at least, whether or not y has them all.
 
     Returns:
         Array of shape (samples,), float32.
@@ -62,7 +63,8 @@ def class_weight_vector(y: Any, class_weight: Mapping[int, float]) -> np.ndarray
         >>> class_weight_vector([0, 1, 1, 2], {1: 0.5, 2: 4.0}).tolist()
         [1.0, 0.5, 0.5, 4.0]
     """
-    labels, classes = _class_numbers(np.asarray(y))
+    labels, found = _class_numbers(np.asarray(y))
+    classes = max(found, num_classes)
     weights = np.ones(classes, np.float32)
     for label, weight in class_weight.items():
         weights[_known(label, classes)] = _weight(label, weight)

@@ -10,6 +10,7 @@ A method with a body here is the definition; engines override it for speed, neve
 
 from __future__ import annotations
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ class Engine(ABC):
     name: str
     xp: Any
     trains = True
+    many: Any = None  # lerp, axpy, addcmul, addcdiv and root for lists of arrays, in place, where that is faster
     compiles = False
 
     # ------------------------------------------------------------------------------------ arrays and devices
@@ -103,14 +105,42 @@ class Engine(ABC):
         """n rows of x from row `start` on."""
         return x[start : start + n]
 
-    def put_row(self, buffer: Array, i: Any, row: Array) -> Array:
-        """`buffer` with row i replaced; the old buffer may be overwritten."""
-        buffer[i] = row
-        return buffer
+    def zero_sum(self, shape: tuple[int, ...]) -> Array:
+        """A sum of nothing, to which many numbers can be added without rounding away the later ones."""
+        return self.xp.zeros(shape, dtype=self.xp.float64)
+
+    def add_to_sum(self, total: Array, x: Any) -> Array:
+        """Such a sum and x (an array of its shape, or a number)."""
+        return total + x
+
+    def sum_value(self, total: Array) -> Array:
+        """The value of such a sum."""
+        return total
+
+    def new_log(self, rows: int, columns: int) -> Any:
+        """An empty log for at most so many rows of scalars."""
+        return []
+
+    def put_row(self, log: Any, i: Any, row: list[Array]) -> Any:
+        """The log with its row i; rows come in order."""
+        log.append(row)
+        return log
+
+    def read_log(self, log: Any, rows: int) -> np.ndarray:
+        """The first rows of a log, float32; waits until they exist."""
+        return np.asarray([[float(value) for value in row] for row in log[:rows]], np.float32)
+
+    def is_finite(self, x: Array) -> Any:
+        """Whether a scalar is neither infinite nor NaN, in a form that `guarded` and `loop` take."""
+        return math.isfinite(x)
 
     def wait(self, values: Tree) -> Tree:
         """Return `values` once they exist (engines that compute in the background block here)."""
         return values
+
+    def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
+        """x W + b over the last axis of x."""
+        return x @ kernel + bias
 
     # ------------------------------------------------------------------------- transformations of functions
 
@@ -188,6 +218,10 @@ class Engine(ABC):
         """log(1 + exp(x)), without overflow."""
         return self.xp.logaddexp(x, 0 * x)
 
+    def binary_crossentropy(self, y: Array, logits: Array) -> Array:
+        """-y log σ(z) - (1 - y) log(1 - σ(z)) for logits z, exact for z of any size."""
+        return y * self.softplus(-logits) + (1 - y) * self.softplus(logits)
+
     def softmax(self, x: Array, axis: int) -> Array:
         """exp(x) / Σ exp(x) along an axis."""
         e = self.xp.exp(x - self.xp.max(x, axis=axis, keepdims=True))
@@ -221,9 +255,9 @@ class Engine(ABC):
         """keep * x + scale * a / b."""
         return keep * x + scale * (a / b)
 
-    def shifted_sqrt(self, x: Array, shift: float) -> Array:
-        """√(x + shift)."""
-        return self.xp.sqrt(x + shift)
+    def root(self, x: Array, inside: float = 0.0, outside: float = 0.0) -> Array:
+        """√(x + inside) + outside, a new array."""
+        return self.xp.sqrt(x + inside) + outside
 
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 

@@ -52,7 +52,7 @@ class JaxEngine(Engine):
         return np.asarray(x)
 
     def scalar(self, value: float, dtype: str = "float32") -> Array:
-        return jnp.asarray(value, dtype)
+        return _scalar(value, dtype)
 
     def guarded(self, ok: Any, new: Function, old: Tree) -> Tree:
         return new()  # a select over all weights would cost 3 to 6 % of a step
@@ -60,8 +60,33 @@ class JaxEngine(Engine):
     def rows(self, x: Array, start: Any, n: int) -> Array:
         return lax.dynamic_slice_in_dim(x, start, n)
 
-    def put_row(self, buffer: Array, i: Any, row: Array) -> Array:
-        return lax.dynamic_update_index_in_dim(buffer, row, i, 0)
+    def zero_sum(self, shape: tuple[int, ...]) -> Array:
+        return jnp.zeros((2, *shape), jnp.float32)
+
+    def add_to_sum(self, total: Array, x: Any) -> Array:
+        """Knuth's TwoSum: total[0] is the rounded sum, total[1] what rounding took, since there is no float64.
+
+        A plain float32 sum of ones stops at 2²⁴; this one loses no whole number before 2⁴⁷ or so.
+        """
+        old, error = total
+        new = old + jnp.asarray(x, jnp.float32)
+        rest = new - old
+        return jnp.stack([new, error + ((old - (new - rest)) + (x - rest))])
+
+    def sum_value(self, total: Array) -> Array:
+        return total[0] + total[1]
+
+    def new_log(self, rows: int, columns: int) -> Array:
+        return jnp.zeros((rows, columns), jnp.float32)
+
+    def put_row(self, log: Array, i: Any, row: list[Array]) -> Array:
+        return lax.dynamic_update_index_in_dim(log, jnp.stack(row).astype(jnp.float32), i, 0)
+
+    def read_log(self, log: Array, rows: int) -> np.ndarray:
+        return np.array(log)[:rows]
+
+    def is_finite(self, x: Array) -> Array:
+        return jnp.isfinite(x)
 
     def wait(self, values: Tree) -> Tree:
         return jax.block_until_ready(values)
@@ -173,6 +198,12 @@ class JaxEngine(Engine):
 
 def _on_cpu() -> bool:
     return jax.default_backend() == "cpu"
+
+
+@functools.lru_cache(64)
+def _scalar(value: float, dtype: str) -> Array:
+    """A number on the device; kept, since putting it there takes longer than a small network's step."""
+    return jnp.asarray(value, dtype)
 
 
 @functools.cache

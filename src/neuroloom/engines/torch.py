@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,11 +19,45 @@ from neuroloom.typing import Array, Function, Key, Tree
 _MASK = (1 << 64) - 1
 
 
+class _Lists:
+    """The updates of many small weights: one call into the library for all of them, in place."""
+
+    def lerp(self, start: Any, end: Any, weight: Any, donate: bool = True) -> Any:
+        torch._foreach_lerp_(start, end, weight)
+        return start
+
+    def axpy(self, x: Any, y: Any, scale: Any, keep: Any = 1.0, donate: bool = True) -> Any:
+        torch._foreach_add_(self._keep(x, keep), y, alpha=scale)
+        return x
+
+    def addcmul(self, x: Any, a: Any, b: Any, scale: Any, keep: Any = 1.0, donate: bool = False) -> Any:
+        x = self._keep(x if donate else [t.clone() for t in x], keep)
+        torch._foreach_addcmul_(x, a, b, scale)
+        return x
+
+    def addcdiv(self, x: Any, a: Any, b: Any, scale: Any, keep: Any = 1.0, donate: bool = True) -> Any:
+        torch._foreach_addcdiv_(self._keep(x, keep), a, b, scale)
+        return x
+
+    def root(self, x: Any, inside: float = 0.0, outside: float = 0.0) -> Any:
+        root = torch._foreach_add(x, inside)
+        torch._foreach_sqrt_(root)
+        if outside:
+            torch._foreach_add_(root, outside)
+        return root
+
+    def _keep(self, x: Any, keep: Any) -> Any:
+        if keep != 1.0:
+            torch._foreach_mul_(x, keep)
+        return x
+
+
 class TorchEngine(Engine):
     """See `Engine`. A random key is a plain whole number that seeds a generator."""
 
     name = "torch"
     xp = xp
+    many = _Lists()
 
     @property
     def version(self) -> str:
@@ -40,7 +75,10 @@ class TorchEngine(Engine):
             other = dispatch.of_type(type(x))
             array = default_width(x) if other is None else other.to_numpy(x)
             x = torch.from_numpy(array if array.flags.writeable else array.copy())
-        return x.to(device=_device(), dtype=None if dtype is None else getattr(torch, dtype))
+        wanted = x.dtype if dtype is None else getattr(torch, dtype)
+        if x.dtype is wanted and x.device.type == _device():
+            return x
+        return x.to(device=_device(), dtype=wanted)
 
     def to_numpy(self, x: Any) -> np.ndarray:
         return x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x)
@@ -49,7 +87,18 @@ class TorchEngine(Engine):
         return str(x.dtype).removeprefix("torch.")
 
     def astype(self, x: Array, dtype: str) -> Array:
-        return x.to(getattr(torch, dtype))
+        wanted = getattr(torch, dtype)
+        return x if x.dtype is wanted else x.to(wanted)
+
+    def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
+        return torch.addmm(bias, x, kernel) if x.ndim == 2 else x @ kernel + bias
+
+    def zero_sum(self, shape: tuple[int, ...]) -> Array:
+        return torch.zeros(shape, dtype=torch.float64, device=_device())
+
+    def read_log(self, log: Any, rows: int) -> np.ndarray:
+        values = torch.stack([value.detach().float() for row in log[:rows] for value in row])
+        return values.cpu().numpy().reshape(-1, len(log[0]))
 
     def wait(self, values: Tree) -> Tree:
         if torch.cuda.is_available():
@@ -63,7 +112,7 @@ class TorchEngine(Engine):
             with torch.enable_grad():
                 params = tree.map(lambda p: p.detach().requires_grad_(), params)
                 value, aux = fn(params, *args)
-                found = iter(torch.autograd.grad(value, tree.leaves(params), allow_unused=True))
+                found = iter(_gradients(value, tree.leaves(params)))
             grads = tree.map(lambda p: _or_zeros(next(found), p), params)
             return (value.detach(), tree.map(_detach, aux)), grads
 
@@ -95,7 +144,10 @@ class TorchEngine(Engine):
         return torch.erf(x)
 
     def softplus(self, x: Array) -> Array:
-        return torch.logaddexp(x, x.new_zeros(()))
+        return F.softplus(x, 1.0, 40.0)  # beyond 40 the difference to x is below the rounding of float64
+
+    def binary_crossentropy(self, y: Array, logits: Array) -> Array:
+        return F.binary_cross_entropy_with_logits(logits, y, reduction="none")
 
     def softmax(self, x: Array, axis: int) -> Array:
         return torch.softmax(x, axis)
@@ -122,8 +174,9 @@ class TorchEngine(Engine):
         x, a, scale = _keep(x, keep, donate), *_number(a, scale)
         return x.addcdiv_(a, b, value=scale) if donate else torch.addcdiv(x, a, b, value=scale)
 
-    def shifted_sqrt(self, x: Array, shift: float) -> Array:
-        return torch.add(x, shift).sqrt_()
+    def root(self, x: Array, inside: float = 0.0, outside: float = 0.0) -> Array:
+        root = torch.add(x, inside).sqrt_() if inside else torch.sqrt(x)
+        return root.add_(outside) if outside else root
 
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
@@ -206,12 +259,21 @@ class TorchEngine(Engine):
         return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
 
 
+@functools.cache
 def _device() -> str:
+    if torch.get_default_device().type == "meta":  # inside `abstract`
+        return "meta"
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _generator(key: Key) -> torch.Generator:
     return torch.Generator(_device()).manual_seed(key & (_MASK >> 1))
+
+
+def _gradients(value: torch.Tensor, params: list[torch.Tensor]) -> Sequence[torch.Tensor | None]:
+    if not value.requires_grad:  # no parameter has a part in it
+        return [None] * len(params)
+    return torch.autograd.grad(value, params, allow_unused=True)
 
 
 def _or_zeros(grad: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from neuroloom.errors import ConfigurationError
+
 FORMAT = "neuroloom"
 VERSION = 1
 MAX_HEADER = 64 << 20
@@ -32,4 +34,7 @@ def weights_digest(arrays: Mapping[str, np.ndarray]) -> str:
 
 def to_text(record: Mapping[str, Any]) -> str:
     """The record as strict JSON: NaN and infinities are refused."""
-    return json.dumps(record, allow_nan=False, sort_keys=True)
+    try:
+        return json.dumps(record, allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"A model file holds JSON values only: {error}.") from error

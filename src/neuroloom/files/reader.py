@@ -25,8 +25,9 @@ LOOKS_LIKE = {
     b"\x80\x05": "a pickle, which neuroloom never reads",
     b"\x1f\x8b": "a gzip file",
     b"\x93NUMPY": "a NumPy array file",
-    b"<!DO": "an HTML page",
-    b"<htm": "an HTML page",
+    b"<!DOCTYPE": "an HTML page",
+    b"<!doctype": "an HTML page",
+    b"<html": "an HTML page",
     b"version https://git-lfs": "a Git-LFS pointer without its content",
 }
 
@@ -71,26 +72,42 @@ def _header_bytes(path: Path) -> tuple[bytes, int]:
             raise ModelFileError(path, "is not a regular file.")
         with path.open("rb") as file:
             start = file.read(32)
-            for magic, what in LOOKS_LIKE.items():
-                if start.startswith(magic):
-                    raise ModelFileError(path, f"is {what}, not a model file of neuroloom.")
             length = int.from_bytes(start[:8], "little")
-            if len(start) < 8 or not 2 <= length <= min(MAX_HEADER, info.st_size - 8):
-                raise ModelFileError(path, "is no model file, or was cut off: its header's length is impossible.")
+            if start[8:9] != b"{" or not 2 <= length <= min(MAX_HEADER, info.st_size - 8):
+                raise _other_file(path, start)
             file.seek(8)
             return file.read(length), info.st_size
     except OSError as error:
         raise ModelFileError(path, f"cannot be read: {error.strerror}.") from error
 
 
+def _other_file(path: Path, start: bytes) -> ModelFileError:
+    """What to say of a file that cannot be one: a model's length may begin like a pickle, so this comes second."""
+    for magic, what in LOOKS_LIKE.items():
+        if start.startswith(magic):
+            return ModelFileError(path, f"is {what}, not a model file of neuroloom.")
+    return ModelFileError(path, "is no model file, or was cut off: its header's length is impossible.")
+
+
 def _parse(path: Path, raw: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(raw.decode("utf-8"))
+        value = json.loads(raw.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ModelFileError(path, f"is damaged: its header is not JSON ({type(error).__name__}).") from error
     if not isinstance(value, dict):
         raise ModelFileError(path, "is damaged: its header is not a JSON object.")
     return value
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is given twice")
+    return found
 
 
 def _weight(path: Path, name: str, entry: Any) -> tuple[str, tuple[int, ...]]:

@@ -60,8 +60,8 @@ class Dense(Layer):
         return weights
 
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
-        y = x @ w.kernel
-        return activations.get(self.activation)(y + w.bias if self.use_bias else y)
+        y = ops.affine(x, w.kernel, w.bias) if self.use_bias else x @ w.kernel
+        return activations.get(self.activation)(y)
 
 
 class Activation(Layer):

@@ -99,6 +99,8 @@ class Network(Layer):
         return tree.map(value_of.__getitem__, self.outputs)
 
     def _ends(self, x: Any) -> dict[Node, Any]:
+        if isinstance(self.inputs, Node):
+            return {self.inputs: x}
         return dict(zip(tree.leaves(self.inputs), tree.leaves(x), strict=True))
 
     def walk(self, w: Weights, value_of: dict[Node, Any], ctx: Context) -> Iterator[tuple[Node, Any]]:

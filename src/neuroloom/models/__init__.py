@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from neuroloom import config, files
-from neuroloom.errors import ConfigurationError, ModelFileError, ShapeError
+from neuroloom.errors import ModelFileError, NeuroloomError
 from neuroloom.models.model import Model
 from neuroloom.models.sequential import Sequential
 
@@ -26,9 +26,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise ModelFileError(path, "holds weights but no model.", "Build the model and call load_weights.")
     try:
         model = CLASSES[record["model"]["class"]].from_config(record["model"])
-    except (ConfigurationError, ShapeError, KeyError, TypeError, IndexError, ValueError) as error:
+        settings = {name: config.from_json(value) for name, value in (record.get("compile") or {}).items()}
+    except (NeuroloomError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error
     model.load_weights(path)
-    if record.get("compile"):
-        model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
+    if settings:
+        model.compile(**settings)
     return model

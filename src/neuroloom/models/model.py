@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config, engines, files, tree
-from neuroloom.data.sources import train_validation_split
+from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
-from neuroloom.errors import ConfigurationError, DataError, ShapeError, nearest
+from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, ShapeError, nearest
 from neuroloom.layers import Context, Layer, Network
 from neuroloom.layers.base import Weights, show_shape
 from neuroloom.ops.graph import Node, has_node
@@ -28,11 +28,13 @@ from neuroloom.training import CallbackList, Course, History, Plan, Progress, Ru
 from neuroloom.training.batches import converted, first_of, gives_batches, parts, refuse_beside_batches
 from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
-from neuroloom.training.rows import input_rows, make_rows
+from neuroloom.training.rows import class_weighted, input_rows, make_rows
 from neuroloom.training.step import inputs_of
 from neuroloom.typing import Array, Tree
 
 Logs = dict[str, float]
+
+HELD_OUT = config.Number(0, 1, open_high=True, expects="a share of the samples from 0 up to, but not, 1")
 
 
 class Model:
@@ -69,6 +71,7 @@ class Model:
         self._step = 0
         self._epochs_seen = 0
         self._rate: float | None = None
+        self._replaced = False
 
     # ---------------------------------------------------------------------------------------------- structure
 
@@ -126,8 +129,8 @@ class Model:
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
+        self._build_for(x)
         if not has_node(x):
-            self._build_for(x)
             self._draw()
         return self.network(x, training=training)
 
@@ -144,7 +147,8 @@ class Model:
     def weights(self) -> dict[str, np.ndarray]:
         """Copies of all weights by path, such as 'encoder/dense_1/kernel'."""
         self._draw()
-        return {path: _copy(array) for path, array in tree.items(self.network.arrays())}
+        arrays = dict(tree.items(self.network.arrays()))  # jax returns dicts with sorted keys
+        return {path: _copy(arrays[path]) for path in self.network.weights()}
 
     @property
     def trainable_weights(self) -> dict[str, np.ndarray]:
@@ -174,6 +178,7 @@ class Model:
                 raise ShapeError(f"The weight {path!r} expected an array of shape {tuple(shape)}, received {received}.")
         arrays = {path: np.array(given[path], np.float32) for path in shapes}
         self.network.assign(tree.from_items(list(arrays.items())))
+        self._replaced = True
 
     def _by_order(self, weights: list[Any], shapes: dict[str, Any]) -> dict[str, Any]:
         if len(weights) != len(shapes):
@@ -285,7 +290,8 @@ class Model:
             verbose: 0 silent, 1 a live bar, 2 a line per epoch, 'auto' the bar on terminals and in notebooks, else lines.
             callbacks: a list of callbacks.
             validation_split: the share of the samples, taken from the end, to evaluate on after each epoch.
-            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch.
+            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch. Class weights do not count
+                there.
             shuffle: whether each epoch takes the samples in a new order (of the model's seed).
             class_weight: class number -> weight of its samples in the loss.
             sample_weight: (samples,), the weight of each in the loss.
@@ -303,17 +309,25 @@ class Model:
         chosen = engines.resolve(engine)
         size = _whole("batch_size", 32 if batch_size is None else batch_size, 1)
         first, last = _whole("initial_epoch", initial_epoch, 0), _whole("epochs", epochs, 1)
+        steps = None if steps_per_epoch is None else _whole("steps_per_epoch", steps_per_epoch, 1)
+        seed = self._seed if _checked("shuffle", shuffle, config.Flag()) else None
+        share = _checked("validation_split", validation_split, HELD_OUT)
+        if share and validation_data is not None:
+            raise ConfigurationError("Give validation_data or validation_split, not both.")
         with engines.engine(chosen.name):
             if gives_batches(x):
-                refuse_beside_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
-                feed: Feed = BatchFeed(chosen, self._batches(x, class_weight), steps_per_epoch)
+                refuse_beside_batches(
+                    y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=share or None
+                )
+                feed: Feed = BatchFeed(chosen, self._batches(x, class_weight), steps)
             else:
-                rows, held_out = self._training_rows(x, y, sample_weight, class_weight, validation_split)
+                rows, held_out = self._training_rows(x, y, sample_weight, class_weight, share)
                 validation_data = held_out if held_out is not None else validation_data
-                feed = ArrayFeed(chosen, rows, size, self._seed if shuffle else None, steps_per_epoch)
+                feed = ArrayFeed(chosen, rows, size, seed, steps)
             validate = self._validation(chosen, validation_data, size)
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
-            course.run(state, range(first, last), self._epochs_seen)
+            course.run(state, range(first, last))
+            self._check_weights(chosen, course)
         assert self.history is not None
         return self.history
 
@@ -342,10 +356,11 @@ class Model:
             key=engine.key(self._seed),
             callbacks=told,
             keep=self._keep,
-            rate=lambda: self.learning_rate,
+            enter=lambda state: self._enter(engine, state),
+            next_epoch=self._next_epoch,
             fresh_metrics=lambda: task.fresh_metrics(engine),
             validate=validate,
-            explain=lambda state, number, step: self._explain(engine, feed, number, step),
+            explain=lambda batch: self._explain(engine, batch),
             stopped=lambda: self.stop_training,
         )
         return course, self._training_state(engine, task)
@@ -355,6 +370,7 @@ class Model:
         params, frozen = self._split(engine)
         assert task.optimizer is not None
         slots = task.optimizer.init(params) if self._slots is None else tree.map(engine.asarray, self._slots)
+        self._replaced = False
         return {"params": params, "frozen": frozen, "slots": slots, "step": engine.scalar(self._step, "int32")}
 
     def _split(self, engine: Engine) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -363,6 +379,18 @@ class Model:
         arrays = dict(tree.items(self.network.arrays(engine)))
         params = {path: a for path, a in arrays.items() if trained[path][1]}
         return params, {path: a for path, a in arrays.items() if path not in params}
+
+    def _enter(self, engine: Engine, state: Tree) -> Tree:
+        """The state of the next chunk: with the learning rate, and weights that a callback has set meanwhile."""
+        if self._replaced:
+            params, frozen = self._split(engine)
+            state, self._replaced = {**state, "params": params, "frozen": frozen}, False
+        return {**state, "learning_rate": engine.scalar(self.learning_rate)}
+
+    def _next_epoch(self) -> int:
+        """The number of the epoch that begins, counted over all trainings since `compile`: it names the shuffle."""
+        self._epochs_seen += 1
+        return self._epochs_seen - 1
 
     def _keep(self, state: Tree) -> None:
         """Take the weights and the optimizer's state from a training state."""
@@ -373,24 +401,27 @@ class Model:
         self, x: Any, y: Any, sample_weight: Any, class_weight: Any, validation_split: float
     ) -> tuple[Tree, Any]:
         if x is None or y is None:
-            raise DataError("fit expected x and y, or a generator of batches (x, y).")
+            raise DataError("Expected x and y, or a generator of batches (x, y).")
+        self._compiled()
         self._build_for(x)
-        task = self._make_task()
-        rows = make_rows(self.network, task.targets, x, y, sample_weight, class_weight)
-        if not validation_split:
-            return rows, None
-        rows, held_out = train_validation_split(rows, validation_split)
-        return rows, _Rows(held_out)
+        task, held_out = self._make_task(), None
+        rows = make_rows(self.network, task.targets, x, y, sample_weight)
+        if validation_split:
+            rows, rest = train_validation_split(rows, validation_split)
+            held_out = _Rows(rest)
+        return class_weighted(self.network, rows, class_weight), held_out
 
     def _batches(self, source: Any, class_weight: Any) -> Iterable[Tree]:
         """Checked rows of each batch; a Sequential learns its input's shape from the first."""
+        self._compiled()
         head, source = first_of(source)
         self._build_for(parts(head)[0])
         return converted(source, lambda batch: self._batch_rows(batch, class_weight))
 
     def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
         x, y, weight = parts(batch)
-        return make_rows(self.network, self._make_task().targets, x, y, weight, class_weight)
+        rows = make_rows(self.network, self._make_task().targets, x, y, weight)
+        return class_weighted(self.network, rows, class_weight)
 
     def _validation(self, engine: Engine, data: Any, batch_size: int) -> Callable[[], Logs] | None:
         if data is None:
@@ -417,19 +448,28 @@ class Model:
         assert last is not None
         return dict(zip(task.columns, last.tolist(), strict=True))
 
-    def _explain(self, engine: Engine, feed: Feed, number: int, step: int) -> str:
-        """Which layer first gave a number that is not finite, for the batch of a step."""
-        if not isinstance(feed, ArrayFeed):
-            return ""
-        index = feed.order(number)[step * feed.batch_size : (step + 1) * feed.batch_size]
-        x = [engine.asarray(a[index]) for a in feed.rows["x"]]
-        arrays = Weights(self.network.arrays(engine))
-        bad = [path for path, a in tree.items(arrays) if not np.isfinite(engine.to_numpy(a)).all()]
+    def _explain(self, engine: Engine, batch: Tree) -> str:
+        """Which layer first gives a number that is not finite, for a batch on the device."""
+        bad = self._weight_not_finite(engine)
         if bad:
-            return f"The weight {bad[0]!r} is not finite since the step before: its gradient overflowed."
+            return f"The weight {bad!r} is not finite since the step before: its gradient overflowed."
         ctx = Context(True, engine.fold_in(engine.key(self._seed), self._step))
-        layer = self.network.first_not_finite(arrays, inputs_of(self.network, x), ctx)
+        arrays = Weights(self.network.arrays(engine))
+        layer = self.network.first_not_finite(arrays, inputs_of(self.network, batch["x"]), ctx)
         return f"The first layer whose output is not finite: {layer!r}." if layer else "All layers' outputs are finite."
+
+    def _weight_not_finite(self, engine: Engine) -> str | None:
+        arrays = tree.items(self.network.arrays(engine))
+        return next((path for path, a in arrays if not np.isfinite(engine.to_numpy(a)).all()), None)
+
+    def _check_weights(self, engine: Engine, course: Course) -> None:
+        """A finite loss can have a gradient that is not; after the last step no other loss would show it."""
+        bad = self._weight_not_finite(engine)
+        if bad and course.callbacks.nan_action == "raise":
+            raise NonFiniteError(
+                f"The weight {bad!r} is not finite after the last step: its gradient overflowed. Try a smaller "
+                f"learning rate, clipnorm=1.0 in the optimizer, or scaled inputs."
+            )
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, engine: str | None = None) -> Logs:
         """Take one step on one batch; returns its loss and metrics by name."""
@@ -438,7 +478,8 @@ class Model:
             rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
             feed = ArrayFeed(chosen, rows, tree.first(rows).shape[0])
             course, state = self._course(chosen, feed, None, 0, 1, 0, None)
-            course.run(state, range(1), 0)
+            course.run(state, range(1))
+            self._check_weights(chosen, course)
         assert self.history is not None
         return {name: values[-1] for name, values in self.history.history.items()}
 
@@ -463,6 +504,7 @@ class Model:
         chosen = engines.resolve(engine)
         with engines.engine(chosen.name):
             if gives_batches(x):
+                refuse_beside_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
                 feed: Feed = BatchFeed(chosen, self._batches(x, None))
             else:
                 rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
@@ -482,10 +524,13 @@ class Model:
             verbose: accepted for old programs; predicting shows nothing.
         """
         chosen = engines.resolve(engine)
+        size = None if batch_size is None else _whole("batch_size", batch_size, 1)
         with engines.engine(chosen.name):
             self._build_for(x)
             self._draw()
-            return predict(chosen, self.network, input_rows(self.network, x), batch_size)
+            rows = input_rows(self.network, x)
+            sample_count(x=rows)
+            return predict(chosen, self.network, rows, size)
 
     # -------------------------------------------------------------------------------------------------- files
 
@@ -505,7 +550,7 @@ class Model:
         """Write structure, weights and how the model was compiled into one safetensors file.
 
         Args:
-            extra: JSON values of the caller's to keep with the model; `files.inspect` shows them.
+            extra: JSON values of the caller's to keep with the model; `files.read_record(path)["extra"]` gives them back.
         """
         record = {"model": self.get_config(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
         files.write(path, self.weights, record)
@@ -538,8 +583,12 @@ def _copy(array: Array) -> np.ndarray:
 
 
 def _whole(name: str, value: Any, low: int) -> int:
+    return int(_checked(name, value, config.Integer(low)))
+
+
+def _checked(name: str, value: Any, check: config.Check) -> Any:
     try:
-        return config.Integer(low)(value)
+        return check(value)
     except ValueError as error:
         raise ConfigurationError(f"{name} expected {error}, received {value!r}.") from None
 

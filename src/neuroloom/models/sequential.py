@@ -33,11 +33,13 @@ class Sequential(Model):
         self._network = None
         self._chain: list[Any] = []
         self._begin(name)
+        if isinstance(layers, Layer | Model | Node):
+            raise ConfigurationError(f"Sequential expected a list of layers, received {layers!r}.")
         for layer in layers:
             self.add(layer)
 
     def add(self, layer: Any) -> None:
-        """Append a layer or a model."""
+        """Append a layer or a model. What an optimizer remembered of a training is forgotten."""
         chain = self._chain_now()
         if isinstance(layer, Node):
             if chain:
@@ -45,17 +47,23 @@ class Sequential(Model):
         elif not isinstance(layer, Layer | Model):
             hint = f" Write {layer.__name__}(...)." if isinstance(layer, type) else ""
             raise ConfigurationError(f"Sequential expected a layer, received {layer!r}.{hint}")
+        if self._network is not None:
+            self._connect(self.network.inputs, self.network.outputs, [layer])
+        elif chain or not isinstance(layer, Node):
+            self._connect_first([*chain, layer])
         chain.append(layer)
-        self._chain, self._network = chain, None
-        self._task = None
+        self._forget_training()
+
+    def _connect_first(self, chain: list[Any]) -> None:
+        """Make the network if the chain's first element says which shape it takes."""
         start = chain[0]
-        shape = None if isinstance(start, Node | Model) else start.input_shape
-        if isinstance(start, Node) and len(chain) > 1:
-            self._connect(start, chain[1:])
-        elif shape is not None:
-            self._connect(Input(shape, start.input_dtype), chain)
-        elif isinstance(start, Model) and start._network is not None:
-            self._connect(start.network.inputs, chain, follow=start)
+        if isinstance(start, Node):
+            self._connect(start, start, chain[1:])
+        elif isinstance(start, Model):
+            if start._network is not None:
+                self._connect_to(_like(start.network.inputs), chain)
+        elif start.input_shape is not None:
+            self._connect_to(Input(start.input_shape, start.input_dtype), chain)
 
     def _chain_now(self) -> list[Any]:
         if not hasattr(self, "_chain"):  # loaded from a file
@@ -63,9 +71,11 @@ class Sequential(Model):
             self._chain = [order[0], *(node.call for node in order[1:])]
         return self._chain
 
-    def _connect(self, start: Node, chain: list[Any], follow: Model | None = None) -> None:
-        value: Any = Input(start.shape[1:], start.dtype, start.name) if follow else start
-        source = value
+    def _connect_to(self, start: Node, chain: list[Any]) -> None:
+        self._connect(start, start, chain)
+
+    def _connect(self, source: Node, value: Any, chain: list[Any]) -> None:
+        """The network from `source` through `value`, which exists, and the layers of `chain`."""
         for layer in chain:
             value = layer(value)
         self._network = Network(inputs=source, outputs=value, name=self.name)
@@ -73,13 +83,15 @@ class Sequential(Model):
     def _build_for(self, x: Any) -> None:
         if self._network is not None:
             return
-        if not self._chain:
+        if not any(isinstance(layer, Layer | Model) for layer in self._chain):
             raise ConfigurationError("The Sequential has no layers; add some before using it.")
+        if isinstance(x, Node):
+            return self._connect_to(_like(x), self._chain)
         data = as_arrays(x, name="x")
         if not isinstance(data, np.ndarray):
             raise DataError("A Sequential has one input; it received several arrays. Use Model(inputs, outputs).")
         first = self._chain[0]
-        self._connect(Input(data.shape[1:], getattr(first, "input_dtype", "float32")), self._chain)
+        self._connect_to(Input(data.shape[1:], getattr(first, "input_dtype", "float32")), self._chain)
 
     @property
     def layers(self) -> list[Layer]:
@@ -92,7 +104,14 @@ class Sequential(Model):
         if not chain:
             raise ConfigurationError("The Sequential has no layer to remove.")
         last, self._chain, self._network = chain[-1], [], None
-        self._task = None
+        self._forget_training()
         for layer in chain[:-1]:
             self.add(layer)
         return last
+
+
+def _like(node: Any) -> Node:
+    """A fresh Input of a Node's shape and dtype."""
+    if not isinstance(node, Node):
+        raise ConfigurationError("A Sequential has one input; its first model has several. Use Model(inputs, outputs).")
+    return Input(node.shape[1:], node.dtype, node.name)

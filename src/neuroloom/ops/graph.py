@@ -8,8 +8,11 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from neuroloom import engines, tree
 from neuroloom.engines import Spec
+from neuroloom.engines.base import default_width
 from neuroloom.errors import NeuroloomError, ShapeError
 from neuroloom.typing import Shape, Tree
 
@@ -99,14 +102,31 @@ def op(fn: F) -> F:
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
+        constants = False
         for value in args:
             if type(value) is Node or (isinstance(value, list | tuple | dict) and has_node(value)):
-                return record(wrapper, args, kwargs, fn)
+                return record(wrapper, args, kwargs, wrapper)
+            constants = constants or type(value) is np.ndarray
         if kwargs and any(map(has_node, kwargs.values())):
-            return record(wrapper, args, kwargs, fn)
-        return fn(*args, **kwargs)
+            return record(wrapper, args, kwargs, wrapper)
+        return fn(*(_joined(args) if constants else args), **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def _joined(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """NumPy arrays among `args` become arrays of the engine of the others."""
+    engine = engines.of(*args)
+    if engine.name == "numpy":
+        return args
+    return tuple(engine.asarray(a) if type(a) is np.ndarray else a for a in args)
+
+
+def _constant(value: Any) -> Any:
+    """A NumPy number or array that a graph keeps: it must not widen the float32 values that it meets."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return default_width(value) if isinstance(value, np.ndarray) else value
 
 
 def record(
@@ -123,6 +143,7 @@ def record(
         compute: `compute(*args, **kwargs)` on arrays, or `compute(weights, *args, **kwargs)` if weights are given.
         weights: a tree of Specs.
     """
+    args, kwargs = tree.map(_constant, args), tree.map(_constant, kwargs)
     made = infer(call, args, kwargs, compute, weights)
     if isinstance(made, tuple | list):
         whole = Node(call, args, kwargs, shape=(), dtype="tuple")

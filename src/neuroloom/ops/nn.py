@@ -16,6 +16,12 @@ SELU_SCALE = 1.0507009873554805
 
 
 @op
+def affine(x: Array, kernel: Array, bias: Array) -> Array:
+    """x W + b over the last axis of x."""
+    return engines.of(x, kernel).affine(x, kernel, bias)
+
+
+@op
 def relu(x: Array) -> Array:
     """max(x, 0). The derivative at 0 is 0."""
     return engines.of(x).relu(x)
@@ -31,6 +37,12 @@ def sigmoid(x: Array) -> Array:
 def softplus(x: Array) -> Array:
     """log(1 + eˣ)."""
     return engines.of(x).softplus(x)
+
+
+@op
+def binary_crossentropy(y: Array, logits: Array) -> Array:
+    """-y log σ(z) - (1 - y) log(1 - σ(z)), elementwise, for logits z."""
+    return engines.of(y, logits).binary_crossentropy(y, logits)
 
 
 @op

@@ -45,4 +45,4 @@ class Adagrad(Optimizer):
     ) -> tuple[Array, ...]:
         (η,) = scalars
         G = engine.addcmul(slots[0], g, g, 1.0, donate=donate)
-        return engine.addcdiv(p, g, engine.shifted_sqrt(G, self.epsilon), -η, donate=donate), G
+        return engine.addcdiv(p, g, engine.root(G, self.epsilon), -η, donate=donate), G

@@ -25,6 +25,10 @@ class _Moments:
         names = ("momentum", "velocity", "velocity_hat") if self.amsgrad else ("momentum", "velocity")
         return dict.fromkeys(names, 0.0)
 
+    @property
+    def rule_for_lists(self) -> bool:
+        return not self.amsgrad
+
     def scalars(self, learning_rate: Any, step: Any) -> tuple[Any, ...]:
         t = step + 1
         bias_1, bias_2 = _one_minus_power(self.beta_1, t), _one_minus_power(self.beta_2, t)
@@ -43,8 +47,7 @@ class _Moments:
         m = engine.lerp(m, g, 1 - self.beta_1, donate=donate)
         v = engine.addcmul(v, g, g, 1 - self.beta_2, keep=self.beta_2, donate=donate)
         largest = [ops.maximum(hat, v) for hat in largest]
-        root = engine.xp.sqrt(largest[0] if largest else v)
-        root += self.epsilon  # in place where the engine can: nobody else holds this array
+        root = engine.root(largest[0] if largest else v, outside=self.epsilon)
         return engine.addcdiv(p, m, root, -α, keep=keep, donate=donate), m, v, *largest
 
 

@@ -66,6 +66,8 @@ class Optimizer(Configured, kind="optimizer"):
 
     # ----------------------------------------------------------------------------------------- for subclasses
 
+    rule_for_lists = True  # whether `rule` uses nothing but the engine's lerp, axpy, addcmul, addcdiv and root
+
     def slots(self) -> dict[str, float]:
         """What is remembered per weight: name -> the number that fills it at first."""
         return {}
@@ -121,6 +123,12 @@ class Optimizer(Configured, kind="optimizer"):
         {'bias': array([0.75, 2.25])}
         """
         scalars = self.scalars(_number(learning_rate), _number(step))
+        names = list(self.slots())  # their order counts; that of `state` may be sorted by a compiler
+        leaves = tree.leaves(params)
+        many = engines.of(*leaves).many if donate and self.rule_for_lists else None
+        if many is not None and all(isinstance(s, float) for s in scalars):
+            self.rule(many, leaves, tree.leaves(grads), tuple(tree.leaves(state[n]) for n in names), scalars, True)
+            return params, state
 
         def one(p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
             engine = engines.of(p)
@@ -128,7 +136,6 @@ class Optimizer(Configured, kind="optimizer"):
             fitting = tuple(s if isinstance(s, float) else engine.astype(s, dtype) for s in scalars)
             return self.rule(engine, p, g, slots, fitting, donate)
 
-        names = list(self.slots())  # their order counts; that of `state` may be sorted by a compiler
         results = tree.map(one, params, grads, *(state[name] for name in names))
 
         def part(i: int) -> Tree:

@@ -61,7 +61,7 @@ class RMSprop(Optimizer):
             a = engine.lerp(others.pop(0), g, 1 - ρ, donate=donate)
             variance = engine.addcmul(v, a, a, -1.0)
             kept.append(a)
-        root = engine.shifted_sqrt(variance, self.epsilon)
+        root = engine.root(variance, self.epsilon)
         if not others:
             return engine.addcdiv(p, g, root, -η, donate=donate), *kept
         m = engine.addcdiv(others[0], g, root, η, keep=self.momentum, donate=donate)

@@ -36,6 +36,14 @@ class Segment:
     steps: int
     batch_size: int
 
+    def batch(self, engine: Engine, i: Any) -> Tree:
+        """The rows of batch i."""
+        start, n = i * self.batch_size, self.batch_size
+        if self.order is None:
+            return tree.map(lambda a: engine.rows(a, start, n), self.rows)
+        index = engine.rows(self.order, start, n)
+        return tree.map(lambda a: engine.gather(a, index), self.rows)
+
 
 class Feed(Protocol):
     """What the loop draws from: `steps` per epoch (None until the first epoch has ended) and each epoch's segments."""
@@ -143,7 +151,7 @@ class BatchFeed:
         if done == 0 or (self.steps is not None and done < self.steps):
             wanted = "at least one batch" if self.steps is None else f"{self.steps} batches"
             raise DataError(
-                f"Epoch {number + 1} expected {wanted}, but the generator ended after {done}. Give steps_per_epoch, "
+                f"Each epoch expected {wanted}, but the generator ended after {done}. Give steps_per_epoch, "
                 f"let the generator loop forever, or pass an iterable that can be started anew (with __iter__)."
             )
         self.steps = done

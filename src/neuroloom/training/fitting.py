@@ -24,9 +24,10 @@ class Course:
 
     Attributes:
         keep: puts the state's weights into the model; called after every chunk.
-        rate: the learning rate to use from the next chunk on.
+        enter: what to do with the state before each chunk: what callbacks have changed in the model enters it.
+        next_epoch: the number by which the feed knows the epoch that begins.
         validate: the validation's logs, or None.
-        explain: what to say about a step whose loss was not finite, from the state and the feed's epoch and step.
+        explain: what to say about a batch whose loss was not finite.
     """
 
     engine: Engine
@@ -36,21 +37,21 @@ class Course:
     key: Key
     callbacks: CallbackList
     keep: Callable[[Tree], None]
-    rate: Callable[[], float]
+    enter: Callable[[Tree], Tree]
+    next_epoch: Callable[[], int]
     fresh_metrics: Callable[[], Tree]
     validate: Callable[[], Logs] | None
-    explain: Callable[[Tree, int, int], str]
+    explain: Callable[[Tree], str]
     stopped: Callable[[], bool]
 
-    def run(self, state: Tree, epochs: range, shuffle_from: int) -> None:
-        """Train for the given epochs; `shuffle_from` numbers the first one's shuffle."""
+    def run(self, state: Tree, epochs: range) -> None:
+        """Train for the given epochs."""
         logs: Logs = {}
         with self.callbacks as callbacks:
             callbacks.on_train_begin()
             for epoch in epochs:
                 callbacks.on_epoch_begin(epoch)
-                number = shuffle_from + epoch - epochs.start
-                state, logs, finite = self._epoch(state, number, epoch)
+                state, logs, finite = self._epoch(state, epoch)
                 if self.validate is not None and finite:
                     logs = {**logs, **{f"val_{name}": value for name, value in self.validate().items()}}
                 callbacks.on_epoch_end(epoch, logs)
@@ -58,18 +59,18 @@ class Course:
                     break
             callbacks.on_train_end(logs)
 
-    def _epoch(self, state: Tree, number: int, epoch: int) -> tuple[Tree, Logs, bool]:
+    def _epoch(self, state: Tree, epoch: int) -> tuple[Tree, Logs, bool]:
         state = {**state, "metrics": self.fresh_metrics()}
         logs: Logs = {}
         before = 0
-        for state, chunk in self._chunks(state, number):
+        for state, chunk in self._chunks(state):
             self.keep(state)
             bad = ~np.isfinite(chunk.rows[:, 0])
             rows = chunk.rows[: int(np.argmax(bad)) + 1] if bad.any() else chunk.rows
             self._tell_steps(rows, before)
             logs = dict(zip(self.columns, rows[-1].tolist(), strict=True))
             if bad.any():
-                self._not_finite(state, epoch, number, before + len(rows) - 1)
+                self._not_finite(epoch, before + len(rows), chunk.batch(len(rows) - 1))
                 return state, logs, False
             self.callbacks.on_chunk_end(chunk.done, logs)
             before = chunk.done
@@ -77,11 +78,9 @@ class Course:
                 break
         return state, logs, True
 
-    def _chunks(self, state: Tree, number: int) -> Iterator[tuple[Tree, Chunk]]:
-        def before(state: Tree) -> Tree:
-            return {**state, "learning_rate": self.engine.scalar(self.rate())}
-
-        return self.runner.epoch(state, {}, self.feed, number, self.key, self.callbacks.between_steps, before)
+    def _chunks(self, state: Tree) -> Iterator[tuple[Tree, Chunk]]:
+        one_by_one = self.callbacks.between_steps
+        return self.runner.epoch(state, {}, self.feed, self.next_epoch(), self.key, one_by_one, self.enter)
 
     def _tell_steps(self, rows: np.ndarray, first: int) -> None:
         if not self.callbacks.wants_batches:
@@ -90,10 +89,10 @@ class Course:
             self.callbacks.on_train_batch_begin(i)
             self.callbacks.on_train_batch_end(i, dict(zip(self.columns, row, strict=True)))
 
-    def _not_finite(self, state: Tree, epoch: int, number: int, step: int) -> None:
+    def _not_finite(self, epoch: int, step: int, batch: Tree) -> None:
         if self.callbacks.nan_action == "raise":
             raise NonFiniteError(
-                f"The loss is not finite at step {step + 1} of epoch {epoch + 1}. {self.explain(state, number, step)} "
+                f"The loss is not finite at step {step} of epoch {epoch + 1}. {self.explain(batch)} "
                 f"The weights are those before this step. Try a smaller learning rate, clipnorm=1.0 in the optimizer, "
                 f"or scaled inputs."
             )

@@ -87,28 +87,29 @@ def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_
     ) -> tuple[Tree, Array]:
         def body(i: Any, carry: Any) -> Any:
             state, log = carry
-            start = i * batch_size
-            if order is None:
-                batch = tree.map(lambda a: engine.rows(a, start, batch_size), rows)
-            else:
-                index = engine.rows(order, start, batch_size)
-                batch = tree.map(lambda a: engine.gather(a, index), rows)
+            batch = Segment(rows, order, high, batch_size).batch(engine, i)
             state, row = step(state, fixed, batch, key)
-            return (state, engine.put_row(log, i - low, row)), engine.xp.isfinite(row[0])
+            return (state, engine.put_row(log, i - low, row)), engine.is_finite(row[0])
 
         with engines.engine(engine.name):
-            log = engine.asarray(np.zeros((LOG_ROWS if engine.compiles else high - low, columns), np.float32))
-            return engine.loop(low, high, body, (state, log))
+            return engine.loop(low, high, body, (state, engine.new_log(LOG_ROWS, columns)))
 
     return program(engine, ("chunk", key, batch_size), lambda: run)
 
 
 @dataclass
 class Chunk:
-    """What the loop reports after each chunk: the number of the epoch's steps done, and a log row per new step."""
+    """What the loop reports after each chunk.
+
+    Attributes:
+        done: the number of the epoch's steps done.
+        rows: a log row per new step.
+        batch: the batch of one of these rows.
+    """
 
     done: int
     rows: np.ndarray
+    batch: Callable[[int], Tree]
 
 
 class Runner:
@@ -149,8 +150,9 @@ class Runner:
                 state, rows = self._run(chunk, before(state), fixed, segment, low, high, key)
                 per_step = (time.perf_counter() - started) / (high - low)
                 chunk.step_seconds = min(per_step, chunk.step_seconds or per_step)
-                done, low = done + high - low, high
-                yield state, Chunk(done, rows)
+                done += high - low
+                yield state, Chunk(done, rows, lambda i, low=low, part=segment: part.batch(self.engine, low + i))
+                low = high
 
     def _run(
         self, chunk: Program, state: Tree, fixed: Tree, segment: Segment, low: int, high: int, key: Key
@@ -159,7 +161,7 @@ class Runner:
 
         def run(high: int) -> tuple[Tree, np.ndarray]:
             new, log = chunk.run(state, fixed, segment.rows, segment.order, low, high, key)
-            return new, np.array(self.engine.to_numpy(log)[: high - low])  # waits for the program
+            return new, self.engine.read_log(log, high - low)
 
         new, rows = run(high)
         bad = np.flatnonzero(~np.isfinite(rows[:, 0]))

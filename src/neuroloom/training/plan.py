@@ -26,6 +26,7 @@ class Plan:
     @classmethod
     def of(cls, optimizer: Any, loss: Any, metrics: Any, loss_weights: Any) -> Plan:
         """Resolve names now, so that a typo fails in `compile`."""
+        _check_names(metrics)
         return cls(optimizers.get(optimizer), _resolved(loss), metrics, loss_weights)
 
     def task(self, network: Network) -> Task:
@@ -57,6 +58,15 @@ def _resolved(loss: Any) -> Any:
     if isinstance(loss, dict) and "class" not in loss:
         return {name: _resolved(one) for name, one in loss.items()}
     return None if loss is None else losses.get(loss)
+
+
+def _check_names(spec: Any) -> None:
+    """An unknown metric is an error even while the network, which `metrics.resolve` asks, is not known."""
+    if isinstance(spec, list | tuple | dict):
+        for one in spec.values() if isinstance(spec, dict) and "class" not in spec else spec:
+            _check_names(one)
+    elif isinstance(spec, str) and spec.lower() not in ("acc", "accuracy", "class", "config"):
+        config.find("metric", spec)
 
 
 def output_names(network: Network) -> list[str]:
@@ -97,6 +107,7 @@ def _as_list(spec: Any) -> list[Any]:
 
 
 def _target(name: str, node: Node, loss: Any, weight: float | None, kinds: list[Any], several: bool) -> Target:
+    _refuse_lone_softmax(name, node)
     pairs: dict[str, Any] = {}
     for spec in kinds:
         metric = metrics.resolve(spec, loss, node.shape)
@@ -104,4 +115,20 @@ def _target(name: str, node: Node, loss: Any, weight: float | None, kinds: list[
         if key in pairs:
             raise ConfigurationError(f"The metric {key!r} is given twice; give one of them a name of its own.")
         pairs[key] = metric
-    return Target(name, loss, 1.0 if weight is None else float(weight), tuple(pairs.items()))
+    return Target(name, loss, 1.0 if weight is None else _loss_weight(name, weight), tuple(pairs.items()))
+
+
+def _loss_weight(name: str, weight: Any) -> float:
+    try:
+        return config.Number(0, expects="a number of at least 0")(weight)
+    except ValueError as error:
+        raise ConfigurationError(f"loss_weights expected for {name!r} {error}, received {weight!r}.") from None
+
+
+def _refuse_lone_softmax(name: str, node: Node) -> None:
+    activation = getattr(node.call, "activation", None)
+    if node.shape and node.shape[-1] == 1 and activation in ("softmax", "log_softmax"):
+        raise ConfigurationError(
+            f"The output {name!r} is a {activation} over one unit, which is the same for every input. Use one unit with "
+            f"activation='sigmoid', or one unit per class."
+        )

@@ -31,9 +31,12 @@ def input_rows(network: Network, x: Any, name: str = "x") -> list[np.ndarray]:
     parts = _by_input(ends, x, name)
     arrays = [as_arrays(part, name=label) for label, part in parts]
     for node, (label, part), array in zip(tree.leaves(ends), parts, arrays, strict=True):
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{label} expected one array, received a {type(part).__name__} of {len(part)}.")
         _check_shape(node, array, label)
         if array.dtype.kind == "f":
             check_finite(label, array, column_names(part))
+        _check_whole(node, array, label)
         _check_indices(network, node, array, label)
     return arrays
 
@@ -41,19 +44,10 @@ def input_rows(network: Network, x: Any, name: str = "x") -> list[np.ndarray]:
 def _by_input(ends: Any, x: Any, name: str) -> list[tuple[str, Any]]:
     """(name in messages, data) per input."""
     if isinstance(ends, dict):
-        if not isinstance(x, Mapping):
-            raise DataError(f"{name} expected a dict with the inputs {', '.join(ends)}, received {type(x).__name__}.")
-        for key in x:
-            if key not in ends:
-                raise DataError(f"{name} has no input {key!r}. {nearest(key, ends)}")
-        missing = [key for key in ends if key not in x]
-        if missing:
-            raise DataError(f"{name} expected the inputs {', '.join(ends)}; {', '.join(missing)} is missing.")
-        return [(f"{name}[{key!r}]", x[key]) for key in ends]
+        return _by_name(list(ends), x, name)
+    if isinstance(x, Mapping) and all(node.name for node in tree.leaves(ends)):
+        return _by_name([node.name for node in tree.leaves(ends)], x, name)
     if isinstance(ends, list | tuple):
-        if isinstance(x, Mapping):
-            names = [node.name for node in ends]
-            return [(f"{name}[{key!r}]", x[key]) for key in names]
         if not isinstance(x, list | tuple) or len(x) != len(ends):
             received = f"{len(x)}" if isinstance(x, list | tuple) else type(x).__name__
             raise DataError(f"{name} expected a list of {len(ends)} arrays, one per input, received {received}.")
@@ -61,6 +55,18 @@ def _by_input(ends: Any, x: Any, name: str) -> list[tuple[str, Any]]:
     if isinstance(x, list | tuple) and len(x) == 1 and getattr(x[0], "ndim", 0) > 1:
         x = x[0]
     return [(name, x)]
+
+
+def _by_name(names: list[str], x: Any, name: str) -> list[tuple[str, Any]]:
+    if not isinstance(x, Mapping):
+        raise DataError(f"{name} expected a dict with the inputs {', '.join(names)}, received {type(x).__name__}.")
+    for key in x:
+        if key not in names:
+            raise DataError(f"{name} has no input {key!r}. {nearest(str(key), names)}")
+    missing = [key for key in names if key not in x]
+    if missing:
+        raise DataError(f"{name} expected the inputs {', '.join(names)}; {', '.join(missing)} is missing.")
+    return [(f"{name}[{key!r}]", x[key]) for key in names]
 
 
 def _check_shape(node: Node, array: np.ndarray, name: str) -> None:
@@ -75,6 +81,18 @@ def _check_shape(node: Node, array: np.ndarray, name: str) -> None:
         f"The network expected {name} of shape {show_shape(node.shape)}, received {tuple(array.shape)}."
         f"{hints.get(len(have), '')}"
     )
+
+
+def _check_whole(node: Node, array: np.ndarray, name: str) -> None:
+    if array.dtype.kind != "f" or "float" in node.dtype:
+        return
+    broken = array != np.floor(array)
+    if broken.any():
+        place = tuple(int(i) for i in np.argwhere(broken)[0])
+        raise DataError(
+            f"{name} expected whole numbers, since the network's input is {node.dtype}, received {array[place]} in row "
+            f"{place[0]}."
+        )
 
 
 def _check_indices(network: Network, node: Node, array: np.ndarray, name: str) -> None:
@@ -125,23 +143,33 @@ def _by_output(targets: tuple[Target, ...], y: Any, name: str) -> list[tuple[str
     return [(f"{name}[{i}]", part) for i, part in enumerate(y)]
 
 
-def weight_row(sample_weight: Any, class_weight: Any, y: Any, n: int) -> np.ndarray | None:
-    """The weight of each sample: sample_weight times the weight of its class."""
-    weight = None
-    if sample_weight is not None:
-        weight = as_arrays(sample_weight, name="sample_weight")
-        if weight.shape not in {(n,), (n, 1)}:
-            raise ShapeError(f"sample_weight expected shape ({n},), one weight a sample, received {weight.shape}.")
-        weight = weight.reshape(n).astype(np.float32)
-        check_finite("sample_weight", weight)
-        if (weight < 0).any():
-            raise DataError(f"sample_weight expected no negative weights, received {weight.min()}.")
-    if class_weight is not None:
-        if isinstance(y, list | tuple | dict) and not np.isscalar(next(iter(y), None)):
-            raise ConfigurationError("class_weight expected a model with one output; give sample_weight instead.")
-        classes = class_weight_vector(y, class_weight)
-        weight = classes if weight is None else weight * classes
+def weight_row(sample_weight: Any, n: int) -> np.ndarray | None:
+    """The weight of each sample, checked."""
+    if sample_weight is None:
+        return None
+    weight = as_arrays(sample_weight, name="sample_weight")
+    if not isinstance(weight, np.ndarray):
+        raise DataError(f"sample_weight expected one array, received a {type(sample_weight).__name__} of several.")
+    if weight.shape not in {(n,), (n, 1)}:
+        raise ShapeError(f"sample_weight expected shape ({n},), one weight a sample, received {weight.shape}.")
+    weight = weight.reshape(n).astype(np.float32)
+    check_finite("sample_weight", weight)
+    if (weight < 0).any():
+        raise DataError(f"sample_weight expected no negative weights, received {weight.min()}.")
     return weight
+
+
+def class_weighted(network: Network, rows: Tree, class_weight: Any) -> Tree:
+    """Rows whose weights are multiplied by those of their classes."""
+    if class_weight is None:
+        return rows
+    if not isinstance(class_weight, Mapping):
+        raise ConfigurationError(f"class_weight expected a dict from class to weight, received {class_weight!r}.")
+    ends = tree.leaves(network.outputs)
+    if len(ends) > 1:
+        raise ConfigurationError("class_weight expected a model with one output; give sample_weight instead.")
+    classes = class_weight_vector(rows["y"][0], class_weight, max(2, ends[0].shape[-1] or 2))
+    return {**rows, "weight": classes if rows["weight"] is None else rows["weight"] * classes}
 
 
 def make_rows(
@@ -150,11 +178,10 @@ def make_rows(
     x: Any,
     y: Any,
     sample_weight: Any = None,
-    class_weight: Any = None,
     prefix: str = "",
 ) -> Tree:
     """Rows of everything that a training or an evaluation is given."""
     inputs = input_rows(network, x, f"{prefix}x")
     outputs = target_rows(targets, tree.leaves(network.outputs), y, f"{prefix}y")
     n = sample_count(**{f"{prefix}x": inputs, f"{prefix}y": outputs})
-    return {"x": inputs, "y": outputs, "weight": weight_row(sample_weight, class_weight, y, n)}
+    return {"x": inputs, "y": outputs, "weight": weight_row(sample_weight, n)}

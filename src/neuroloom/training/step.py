@@ -4,12 +4,13 @@ A `Task` is a network with what it should learn. Its `train` and `test` are pure
 
     train(state, fixed, batch, key) -> (state, row)
 
-of trees, for any engine; `row` is one line of the log: the running mean of the loss and the metrics so far.
+of trees, for any engine; `row` is one line of the log: the running means of the loss and the metrics, as scalars.
 The loop of `loop.py` runs any function of this form.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,14 +87,14 @@ class Task:
     # -------------------------------------------------------------------------------------------------- state
 
     def fresh_metrics(self, engine: Engine) -> Tree:
-        """The metric state at the start of an epoch: running means of losses, and each metric's own."""
-        means = [_Mean.init() for _ in range(1 + len(self._parts))]
+        """The metric state at the start of an epoch, for the engine in use: means of losses, and each metric's own."""
+        means = [_Mean.init(engine) for _ in range(1 + len(self._parts))]
         states = [[metric.init() for _, metric in t.metrics] for t in self.targets]
-        return tree.map(engine.asarray, {"means": means, "metrics": states})
+        return {"means": means, "metrics": states}
 
     # -------------------------------------------------------------------------------------------------- steps
 
-    def train(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, Array]:
+    def train(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, list[Array]]:
         """Forward, loss, gradient, update, metrics; a step whose loss is not finite changes no weight."""
         engine, optimizer = engines.current(), self.optimizer
         assert optimizer is not None
@@ -112,14 +113,15 @@ class Task:
             params, slots = optimizer.update(
                 state["params"], optimizer.clip(grads), state["slots"], rate, state["step"], donate=True
             )
-            return {"params": params, "slots": slots, "frozen": {**state["frozen"], **updates}}
+            frozen = {**state["frozen"], **updates}
+            return {"params": params, "slots": slots, "frozen": frozen, "step": state["step"] + 1}
 
-        old = {name: state[name] for name in ("params", "slots", "frozen")}
-        kept = engine.guarded(engine.xp.isfinite(total), updated, old)
+        old = {name: state[name] for name in ("params", "slots", "frozen", "step")}
+        kept = engine.guarded(engine.is_finite(total), updated, old)
         metrics, row = self._log(state["metrics"], total, losses, outputs, batch)
-        return {**state, **kept, "step": state["step"] + 1, "metrics": metrics}, row
+        return {**state, **kept, "metrics": metrics}, row
 
-    def test(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, Array]:
+    def test(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, list[Array]]:
         """Forward and metrics; `fixed` holds the weights."""
         total, (losses, outputs) = self._forward(fixed["params"], fixed["frozen"], batch, Context())
         metrics, row = self._log(state["metrics"], total, losses, outputs, batch)
@@ -139,15 +141,18 @@ class Task:
         return total, (losses, outputs)
 
     def _penalty(self, params: Tree) -> Any:
-        penalties = [
-            regularizers.get(weight.regularizer)(params[path])
+        return sum(penalty(params[path]) for path, penalty in self._penalties)
+
+    @functools.cached_property
+    def _penalties(self) -> list[tuple[str, regularizers.Regularizer]]:
+        return [
+            (path, regularizers.get(weight.regularizer))
             for path, (weight, trained) in self.network.weights().items()
             if weight.regularizer is not None and trained
         ]
-        return sum(penalties)
 
-    def _log(self, state: Tree, total: Array, losses: Any, outputs: Any, batch: Tree) -> tuple[Tree, Array]:
-        xp, n = engines.current().xp, tree.first(batch["x"]).shape[0]
+    def _log(self, state: Tree, total: Array, losses: Any, outputs: Any, batch: Tree) -> tuple[Tree, list[Array]]:
+        n = tree.first(batch["x"]).shape[0]
         parts = losses if self._parts else []
         means = [_Mean.update(s, v, n) for s, v in zip(state["means"], [total, *parts], strict=True)]
         row = [mean["mean"] for mean in means]
@@ -158,18 +163,15 @@ class Task:
             states = [m.update(s, y, output) for (_, m), s in zip(target.metrics, states, strict=True)]
             row += [m.result(s) for (_, m), s in zip(target.metrics, states, strict=True)]
             metrics.append(states)
-        row = [xp.reshape(value, ()) for value in row]
-        return {"means": means, "metrics": metrics}, xp.stack(row)
+        return {"means": means, "metrics": metrics}, row
 
 
 class _Mean:
     """A running mean over samples: m ← m + (batch mean - m) n / N, exact for any number of samples."""
 
     @staticmethod
-    def init() -> Tree:
-        import numpy as np
-
-        return {"mean": np.zeros((), np.float32), "n": np.zeros((), np.float32)}
+    def init(engine: Engine) -> Tree:
+        return {"mean": engine.asarray(0.0), "n": engine.scalar(0.0)}
 
     @staticmethod
     def update(state: Tree, value: Array, n: int) -> Tree:
@@ -187,6 +189,8 @@ def weighted_mean(values: Array, weight: Array | None) -> Array:
 
 def inputs_of(network: Network, leaves: list[Array]) -> Any:
     """A batch's arrays in the structure and the dtypes of the network's inputs."""
+    if isinstance(network.inputs, Node):
+        return ops.cast(leaves[0], network.inputs.dtype)
     given = iter(leaves)
     return tree.map(lambda node: ops.cast(next(given), node.dtype), network.inputs)
 

@@ -1,0 +1,40 @@
+"""neuroloom through its public functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import neuroloom as nl
+from benchmarks.peers import Train
+from benchmarks.rows import LSTM, Conv, Dense, Flatten, Layer, MaxPool, Row, Weights
+
+
+def layer_of(layer: Layer) -> Any:
+    match layer:
+        case Dense(units, activation):
+            return nl.layers.Dense(units, activation=activation)
+        case Conv(filters, size, activation):
+            return nl.layers.Conv2D(filters, size, activation=activation)
+        case MaxPool(size):
+            return nl.layers.MaxPooling2D(size)
+        case Flatten():
+            return nl.layers.Flatten()
+        case LSTM(units):
+            return nl.layers.LSTM(units)
+
+
+def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: int, engine: str) -> Train:
+    model = nl.models.Sequential([nl.Input(x.shape[1:]), *map(layer_of, row.network)])
+    optimizer = getattr(nl.optimizers, row.optimizer.name)(row.optimizer.learning_rate)
+    model.compile(optimizer, row.loss, metrics=[row.metric])
+    model.set_weights([w for layer in weights for w in layer])
+
+    def train(epochs: int, shuffle: bool = True) -> list[float]:
+        history = model.fit(
+            x, y, batch_size=row.batch_size, epochs=epochs, verbose=0, shuffle=shuffle, engine=engine
+        )
+        return history.history["loss"]
+
+    return train

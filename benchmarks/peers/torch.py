@@ -1,0 +1,109 @@
+"""PyTorch, eager, by hand: a permutation per epoch, slices of it as batches, sums kept in tensors until its end."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmarks.peers import Train
+from benchmarks.rows import LSTM, Conv, Dense, Flatten, Layer, MaxPool, Row, Shape, Weights, shapes
+
+ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
+OPTIMIZERS = {
+    "Adam": lambda params, rate: torch.optim.Adam(params, rate, eps=1e-7),
+    "RMSprop": lambda params, rate: torch.optim.RMSprop(params, rate, alpha=0.9, eps=1e-7),
+}
+
+
+class LastOutput(nn.LSTM):
+    """An LSTM layer that gives its last output only."""
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0][:, -1]
+
+
+def module_of(layer: Layer, x: Shape, arrays: list[np.ndarray]) -> nn.Module:
+    """The layer with these weights; x is the shape of what it is given, channels last."""
+    w = [torch.from_numpy(a.copy()) for a in arrays]
+    match layer:
+        case Dense(units):
+            return _set(nn.Linear(x[-1], units), weight=w[0].T, bias=w[1])
+        case Conv(filters, size):
+            return _set(nn.Conv2d(x[-1], filters, size), weight=w[0].permute(3, 2, 0, 1), bias=w[1])
+        case LSTM(units):
+            lstm = LastOutput(x[-1], units, batch_first=True)
+            lstm.bias_hh_l0.requires_grad_(False)  # trained, PyTorch's second bias would double the first one's steps
+            return _set(lstm, weight_ih_l0=w[0].T, weight_hh_l0=w[1].T, bias_ih_l0=w[2], bias_hh_l0=0 * w[2])
+        case MaxPool(size):
+            return nn.MaxPool2d(size)
+        case Flatten():
+            return nn.Flatten()
+
+
+def _set(module: nn.Module, **weights: Tensor) -> nn.Module:
+    module.load_state_dict(weights)
+    return module
+
+
+def flattened_by_channel(row: Row, given: list[Shape], weights: Weights) -> Weights:
+    """The weights, with the rows of a kernel behind a Flatten in PyTorch's order: channels, height, width."""
+    found = list(weights)
+    for i, (layer, shape) in enumerate(zip(row.network, given, strict=False)):
+        if isinstance(layer, Flatten) and len(shape) == 3:
+            kernel, bias = weights[i + 1]
+            by_place = kernel.reshape(*shape, -1)  # (height, width, channels, units)
+            found[i + 1] = [by_place.transpose(2, 0, 1, 3).reshape(kernel.shape), bias]
+    return found
+
+
+def network(row: Row, x: Shape, weights: Weights) -> nn.Sequential:
+    """The row's network without its last activation: PyTorch's losses take logits."""
+    given = shapes(row.network, x)
+    weights = flattened_by_channel(row, given, weights)
+    modules: list[nn.Module] = []
+    for layer, shape, arrays in zip(row.network, given, weights, strict=False):
+        modules.append(module_of(layer, shape, arrays))
+        if layer is not row.network[-1] and isinstance(layer, Dense | Conv):
+            modules.append(ACTIVATIONS[layer.activation]())
+    return nn.Sequential(*modules)
+
+
+def binary(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean loss, and how many are right."""
+    return F.binary_cross_entropy_with_logits(logits, y), ((logits > 0) == (y > 0.5)).sum()
+
+
+def categorical(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean loss, and how many are right."""
+    return F.cross_entropy(logits, y), (logits.argmax(1) == y).sum()
+
+
+def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: int) -> Train:
+    torch.set_num_threads(threads)
+    model = network(row, x.shape[1:], weights)
+    score = binary if row.loss == "binary_crossentropy" else categorical
+    optimizer = OPTIMIZERS[row.optimizer.name](model.parameters(), row.optimizer.learning_rate)
+    inputs = torch.from_numpy(x)
+    if x.ndim == 4:
+        inputs = inputs.permute(0, 3, 1, 2).contiguous()
+    targets = torch.from_numpy(y if score is binary else y.astype(np.int64))
+    n = len(x)
+
+    def epoch(shuffle: bool) -> float:
+        order = torch.randperm(n) if shuffle else torch.arange(n)
+        total, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
+        model.train()
+        for start in range(0, n, row.batch_size):
+            index = order[start : start + row.batch_size]
+            optimizer.zero_grad(set_to_none=True)
+            loss, hits = score(model(inputs[index]), targets[index])
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(index)
+            right += hits
+        _accuracy = right.item() / n
+        return total.item() / n
+
+    return lambda epochs, shuffle=True: [epoch(shuffle) for _ in range(epochs)]
