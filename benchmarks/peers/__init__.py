@@ -4,7 +4,7 @@
 
 that builds the row's network with these first weights, and gives
 
-    train(epochs, shuffle=True) -> the mean loss of each epoch
+    train(epochs, shuffle=True) -> for each epoch its mean loss and its accuracy
 
 A peer is what a competent user of that library would write, no more and no less.
 """
@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.rows import Row, Weights
 
-Train = Callable[..., list[float]]
+Train = Callable[..., list[tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,7 @@ class Peer:
 PEERS = {
     "neuroloom-jax": Peer("neuroloom on JAX", "neuroloom", ("jax",), {"engine": "jax"}),
     "neuroloom-torch": Peer("neuroloom on PyTorch", "neuroloom", ("torch",), {"engine": "torch"}),
-    "keras-jax": Peer(
-        "Keras on JAX", "keras", ("keras", "jax"), environment={"KERAS_BACKEND": "jax"}
-    ),
+    "keras-jax": Peer("Keras on JAX", "keras", ("keras", "jax"), environment={"KERAS_BACKEND": "jax"}),
     "torch": Peer("PyTorch, eager, by hand", "torch", ("torch",)),
     "scan": Peer("jax.lax.scan, by hand", "scan", ("jax", "optax")),
 }

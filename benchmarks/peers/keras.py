@@ -31,8 +31,8 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
     model.compile(optimizer=optimizer, loss=row.loss, metrics=[row.metric])
     model.set_weights([w for layer in weights for w in layer])
 
-    def train(epochs: int, shuffle: bool = True) -> list[float]:
+    def train(epochs: int, shuffle: bool = True) -> list[tuple[float, float]]:
         history = model.fit(x, y, batch_size=row.batch_size, epochs=epochs, verbose=0, shuffle=shuffle)
-        return history.history["loss"]
+        return list(zip(history.history["loss"], history.history[row.metric], strict=True))
 
     return train

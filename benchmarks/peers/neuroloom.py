@@ -31,10 +31,8 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
     model.compile(optimizer, row.loss, metrics=[row.metric])
     model.set_weights([w for layer in weights for w in layer])
 
-    def train(epochs: int, shuffle: bool = True) -> list[float]:
-        history = model.fit(
-            x, y, batch_size=row.batch_size, epochs=epochs, verbose=0, shuffle=shuffle, engine=engine
-        )
-        return history.history["loss"]
+    def train(epochs: int, shuffle: bool = True) -> list[tuple[float, float]]:
+        history = model.fit(x, y, batch_size=row.batch_size, epochs=epochs, verbose=0, shuffle=shuffle, engine=engine)
+        return list(zip(history.history["loss"], history.history[row.metric], strict=True))
 
     return train

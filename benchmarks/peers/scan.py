@@ -111,10 +111,10 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
 
     compiled = jax.jit(run_epoch, donate_argnums=0)
 
-    def epoch(shuffle: bool) -> float:
+    def epoch(shuffle: bool) -> tuple[float, float]:
         nonlocal state
         order = np.random.permutation(n) if shuffle else np.arange(n)
-        state, loss, _accuracy = compiled(state, inputs, targets, jnp.asarray(order, jnp.int32))
-        return float(loss)
+        state, loss, accuracy = compiled(state, inputs, targets, jnp.asarray(order, jnp.int32))
+        return float(loss), float(accuracy)
 
     return lambda epochs, shuffle=True: [epoch(shuffle) for _ in range(epochs)]

@@ -50,7 +50,7 @@ def _set(module: nn.Module, **weights: Tensor) -> nn.Module:
 def flattened_by_channel(row: Row, given: list[Shape], weights: Weights) -> Weights:
     """The weights, with the rows of a kernel behind a Flatten in PyTorch's order: channels, height, width."""
     found = list(weights)
-    for i, (layer, shape) in enumerate(zip(row.network, given, strict=False)):
+    for i, (layer, shape) in enumerate(zip(row.network, given[:-1], strict=True)):
         if isinstance(layer, Flatten) and len(shape) == 3:
             kernel, bias = weights[i + 1]
             by_place = kernel.reshape(*shape, -1)  # (height, width, channels, units)
@@ -63,7 +63,7 @@ def network(row: Row, x: Shape, weights: Weights) -> nn.Sequential:
     given = shapes(row.network, x)
     weights = flattened_by_channel(row, given, weights)
     modules: list[nn.Module] = []
-    for layer, shape, arrays in zip(row.network, given, weights, strict=False):
+    for layer, shape, arrays in zip(row.network, given[:-1], weights, strict=True):
         modules.append(module_of(layer, shape, arrays))
         if layer is not row.network[-1] and isinstance(layer, Dense | Conv):
             modules.append(ACTIVATIONS[layer.activation]())
@@ -91,7 +91,7 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
     targets = torch.from_numpy(y if score is binary else y.astype(np.int64))
     n = len(x)
 
-    def epoch(shuffle: bool) -> float:
+    def epoch(shuffle: bool) -> tuple[float, float]:
         order = torch.randperm(n) if shuffle else torch.arange(n)
         total, right = torch.zeros(()), torch.zeros((), dtype=torch.int64)
         model.train()
@@ -103,7 +103,6 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
             optimizer.step()
             total += loss.detach() * len(index)
             right += hits
-        _accuracy = right.item() / n
-        return total.item() / n
+        return total.item() / n, right.item() / n
 
     return lambda epochs, shuffle=True: [epoch(shuffle) for _ in range(epochs)]

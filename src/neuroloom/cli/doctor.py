@@ -19,7 +19,12 @@ from neuroloom.datasets._sources import SOURCES
 from neuroloom.engines import dispatch
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "safetensors", "matplotlib", "narwhals", "pooch", "rich", "click")
-OPTIONAL = {"pandas": "pip install pandas", "polars": "pip install polars"}
+FRAMES = ("pandas", "polars")
+LOADERS = {"fashion-mnist": "fashion_mnist", "tinyshakespeare": "shakespeare"}
+"""Folder of a data set -> its name in neuroloom.datasets, where they differ."""
+
+WHOLE = {"cifar10": ("cifar-10-binary.tar.gz",), "imdb": ("imdb.npz", "imdb_word_index.json")}
+"""Folder of a data set -> the files that are enough for load_data(), where not all are needed."""
 
 
 @click.command()
@@ -66,36 +71,34 @@ def default_engine() -> str:
 
 
 def show_data_sets() -> None:
-    """Print where the files of each data set are."""
+    """Print where each data set is."""
     folder = os.environ.get(FOLDER_VARIABLE)
-    missing = " (no such folder)" if folder and not Path(folder).is_dir() else ""
+    missing = " (there is no such folder)" if folder and not Path(folder).is_dir() else ""
     show_fact("Data", f"{FOLDER_VARIABLE}={folder}{missing}" if folder else f"{FOLDER_VARIABLE} is not set")
     show_fact("Cache", str(cache_folder("")))
-    built_in = ["digits", *TARGETS]
-    rows = [(name, "built in") for name in built_in] + [(name, whereabouts(name)) for name in SOURCES]
     click.echo()
-    show_table(["Data set", "Where"], [(name.replace("-", "_"), where) for name, where in rows], left=2)
+    rows = [(name, "built in") for name in ("digits", *TARGETS)]
+    show_table(["Data set", "Where"], rows + [(LOADERS.get(name, name), whereabouts(name)) for name in SOURCES], left=2)
 
 
 def whereabouts(dataset: str) -> str:
-    """Where files of a data set lie, in words."""
+    """Where the files of a data set lie, in words."""
     folder = os.environ.get(FOLDER_VARIABLE)
-    kept = sorted(path.name for path in cache_folder(dataset).glob("*") if path.is_file())
-    own = [name for name in SOURCES[dataset] if folder and Path(folder, dataset, name).is_file()]
-    found = [f"{FOLDER_VARIABLE}: {', '.join(own)}"] if own else []
-    found += [f"cache: {', '.join(kept)}"] if kept else []
-    return "; ".join(found) or "downloaded at the first use"
+    needed = WHOLE.get(dataset, tuple(SOURCES[dataset]))
+    if folder and all(Path(folder, dataset, name).is_file() for name in needed):
+        return f"in {FOLDER_VARIABLE}"
+    return "in the cache" if any(cache_folder(dataset).glob("*")) else "downloaded at the first use"
 
 
-def show_missing(advice: list[str]) -> None:
+def show_missing(broken: list[str]) -> None:
     """Print what is not here and the command that installs it."""
-    lacking = [f"{name} (data frames): {how}" for name, how in OPTIONAL.items() if not dispatch.installed(name)]
+    lacking = [*broken, *(f"{name}: pip install {name}" for name in PACKAGES if version(name) is None)]
+    if not any(map(dispatch.installed, FRAMES)):
+        lacking.append(f"data frames: pip install {FRAMES[0]}")
     if shutil.which("nvidia-smi") and dispatch.installed("jax") and not gpu_in_use():
         lacking.append("jax on the NVIDIA GPU: pip install 'neuroloom[gpu]'")
-    for i, line in enumerate([*advice, *lacking]):
+    for i, line in enumerate(lacking or ["nothing"]):
         show_fact("" if i else "Missing", line)
-    if not advice and not lacking:
-        show_fact("Missing", "nothing")
 
 
 def gpu_in_use() -> bool:

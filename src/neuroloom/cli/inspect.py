@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from neuroloom import engines, files
-from neuroloom.cli.terminal import count, file_size, show_fact, show_table
+from neuroloom.cli.terminal import file_size, show_fact, show_table
 from neuroloom.cli.trained import Trained, read_trained
 from neuroloom.files import Header
 from neuroloom.models import load_model
@@ -56,11 +56,11 @@ def _show_compiled(compiled: Any) -> None:
 def in_words(value: Any) -> str:
     """A part of a configuration as one would write it in Python.
 
-    >>> in_words({"class": "Adam", "config": {"learning_rate": 0.001}}), in_words(["accuracy"])
-    ('Adam(learning_rate=0.001)', 'accuracy')
+    >>> in_words({"class": "Adam", "config": {"learning_rate": 0.01}, "kind": "optimizer"}), in_words(["accuracy"])
+    ('Adam(learning_rate=0.01)', 'accuracy')
     """
-    if isinstance(value, dict) and set(value) == {"class", "config"}:
-        fields = ", ".join(f"{name}={in_words(v)}" for name, v in value["config"].items() if v is not None)
+    if isinstance(value, dict) and {"class", "config"} <= set(value):
+        fields = ", ".join(f"{name}={in_words(v)}" for name, v in value["config"].items())
         return f"{value['class']}({fields})"
     return ", ".join(map(in_words, value)) if isinstance(value, list) else str(value)
 
@@ -69,9 +69,16 @@ def _show_trained(trained: Trained) -> None:
     click.echo()
     show_table(["Prepared", "How"], trained.preparation.facts(), left=2)
     told = trained.training
-    rows = told.get("rows", {})
-    parts = ", ".join(f"{n:,} {part}" for part, n in rows.items()) if isinstance(rows, dict) else ""
-    show_fact("Trained on", f"{told.get('data')}: {parts} rows")
-    show_fact("", f"{count(told.get('epochs', 0), 'epoch')}, seed {told.get('seed')}, {told.get('engine')}")
-    test = told.get("test", {})
-    show_fact("Test", ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in test.items()))
+    for name in sorted(told):
+        show_fact(name.replace("_", " ").capitalize(), told_in_words(told[name]))
+
+
+def told_in_words(value: Any) -> str:
+    """A JSON value for people to read: numbers to four digits, an object as its names and values.
+
+    >>> told_in_words({"accuracy": 0.97222, "baseline_accuracy": 0.3})
+    'accuracy 0.9722, baseline accuracy 0.3'
+    """
+    if isinstance(value, dict):
+        return ", ".join(f"{str(name).replace('_', ' ')} {told_in_words(value[name])}" for name in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -259,10 +259,12 @@ class TorchEngine(Engine):
         return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
 
 
-@functools.cache
 def _device() -> str:
-    if torch.get_default_device().type == "meta":  # inside `abstract`
-        return "meta"
+    return "meta" if torch.get_default_device().type == "meta" else _hardware()  # meta: inside `abstract`
+
+
+@functools.cache
+def _hardware() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

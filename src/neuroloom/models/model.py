@@ -369,7 +369,10 @@ class Model:
         self._draw()
         params, frozen = self._split(engine)
         assert task.optimizer is not None
-        slots = task.optimizer.init(params) if self._slots is None else tree.map(engine.asarray, self._slots)
+        if self._slots is None:
+            slots = task.optimizer.init(params)
+        else:  # in the order of the parameters, which another engine may have changed
+            slots = {name: {path: engine.asarray(slot[path]) for path in params} for name, slot in self._slots.items()}
         self._replaced = False
         return {"params": params, "frozen": frozen, "slots": slots, "step": engine.scalar(self._step, "int32")}
 
@@ -377,8 +380,8 @@ class Model:
         """(weights that training changes, other weights), by path."""
         trained = self.network.weights()
         arrays = dict(tree.items(self.network.arrays(engine)))
-        params = {path: a for path, a in arrays.items() if trained[path][1]}
-        return params, {path: a for path, a in arrays.items() if path not in params}
+        params = {path: arrays[path] for path, (_, trains) in trained.items() if trains}
+        return params, {path: arrays[path] for path in trained if path not in params}
 
     def _enter(self, engine: Engine, state: Tree) -> Tree:
         """The state of the next chunk: with the learning rate, and weights that a callback has set meanwhile."""
