@@ -28,8 +28,8 @@ def measure(
         x, y, source = row.data()
         np.save(folder / "x.npy", x)
         np.save(folder / "y.npy", y)
-        facts = {"data": source, "samples": len(x), "steps": row.steps(len(x)), "epochs_per_call": epochs}
-        del x, y
+        steps = row.steps(len(x))
+        del x, y  # the workers have their own
         results: dict[str, dict[str, Any]] = {}
         workers: dict[str, Worker] = {}
         for peer in peers:
@@ -40,12 +40,12 @@ def measure(
         for _ in range(repeats):
             for peer in [peer for peer in peers if "error" not in results[peer]]:
                 results[peer].update(attempt(once_more, workers[peer], epochs, results[peer].get("seconds", [])))
-    summarised = {peer: result | summary(result, facts["steps"]) for peer, result in results.items()}
+    summarised = {peer: result | summary(result, steps) for peer, result in results.items()}
     note(
         f"{row.name}: "
         + ", ".join(f"{p} {r['ms_per_step']:.4g} ms/step" for p, r in summarised.items() if "median" in r)
     )
-    return facts | {"peers": summarised}
+    return {"data": source, "steps": steps, "epochs_per_call": epochs, "peers": summarised}
 
 
 def attempt(act: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Row:
 
     Attributes:
         network: its layers; the last one's activation goes with the loss.
-        loss: 'binary_crossentropy', of targets (samples, 1), or 'sparse_categorical_crossentropy', of labels (samples,).
+        loss: 'binary_crossentropy' of targets (samples, 1) or 'sparse_categorical_crossentropy' of labels (samples,).
         metric: as `compile(metrics=[metric])` takes it.
         epochs: in one timed call, so that it lasts some tenths of a second for the fastest peer at least.
         quick_epochs: the same with --quick.

@@ -21,8 +21,7 @@ def double(engine):
 
 def total(outputs, weights):
     """Σ weights · outputs over a tree, so that each element of each output counts differently."""
-    pairs = zip(tree.leaves(outputs), tree.leaves(weights), strict=True)
-    return sum((o * w).sum() for o, w in pairs)
+    return sum(tree.leaves(tree.map(lambda o, w: (o * w).sum(), outputs, weights)))
 
 
 def cotangents(outputs):

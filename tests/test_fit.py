@@ -33,8 +33,9 @@ def keras_fit(keras, model, kind_or_layers, shape, optimizer, loss, metrics, *ar
 # ------------------------------------------------------------------------------------------------- beside Keras
 
 
-@pytest.mark.parametrize("kind", NETS)
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
+@pytest.mark.parametrize(
+    "kind, optimizer", [("dense", "adam"), ("dense", "rmsprop"), ("convolution", "adam"), ("lstm", "sgd")]
+)
 def test_loss_curves_of_20_steps_are_those_of_keras(keras, kind, optimizer):
     """70 samples in batches of 16 for four epochs: 20 steps, the last batch of an epoch has 6."""
     shape, make = NETS[kind]
@@ -45,7 +46,7 @@ def test_loss_curves_of_20_steps_are_those_of_keras(keras, kind, optimizer):
     history = model.fit(x, y, batch_size=16, epochs=4, shuffle=False, verbose=0)
     near(history.history, expected)
     for mine, theirs in zip(model.get_weights(), other.weights, strict=True):
-        np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-3, atol=2e-5)
+        np.testing.assert_allclose(mine, np.asarray(theirs.value), rtol=1e-3, atol=2e-5)
 
 
 @pytest.mark.parametrize("weights", ["class_weight", "sample_weight"])

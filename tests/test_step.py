@@ -224,8 +224,9 @@ def test_a_detached_task_holds_no_weights_and_ends_in_logits():
     whole.network.initialize(3, "")
     bare = whole.detached()
     assert bare.endings == ("sigmoid",)
+    assert [layer.activation for layer in whole.network.layers.values()] == ["linear", "sigmoid"]
     assert all(layer.cell.arrays is None for layer in bare.network.layers.values())
-    assert [layer.activation for layer in bare.network.layers.values()] == [None, "linear"]
+    assert [layer.activation for layer in bare.network.layers.values()] == ["linear", "linear"]
     assert list(bare.network.weights()) == list(whole.network.weights())
     assert tree.leaves(whole.network.arrays())
 

@@ -91,7 +91,7 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
     inputs, targets = jnp.asarray(x), jnp.asarray(y)
     params = jax.tree.map(jnp.array, weights)
     state = (params, optimizer.init(params))
-    n, size = len(x), row.batch_size
+    n, size, rng = len(x), row.batch_size, np.random.default_rng(0)
     whole = n // size * size
 
     def run_epoch(state: Any, x: jax.Array, y: jax.Array, order: jax.Array) -> Any:
@@ -113,7 +113,7 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
 
     def epoch(shuffle: bool) -> tuple[float, float]:
         nonlocal state
-        order = np.random.permutation(n) if shuffle else np.arange(n)
+        order = rng.permutation(n) if shuffle else np.arange(n)
         state, loss, accuracy = compiled(state, inputs, targets, jnp.asarray(order, jnp.int32))
         return float(loss), float(accuracy)
 

@@ -36,6 +36,9 @@ class Refused(click.ClickException):
 class Commands(click.Group):
     """A group of commands that turns errors into lines and exit codes."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which they are used, not of the alphabet
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

@@ -27,7 +27,7 @@ WHOLE = {"cifar10": ("cifar-10-binary.tar.gz",), "imdb": ("imdb.npz", "imdb_word
 """Folder of a data set -> the files that are enough for load_data(), where not all are needed."""
 
 
-@click.command()
+@click.command(short_help="Show what is installed, what is missing and how to get it.")
 def doctor() -> None:
     """Show engines, devices, data sets and what is missing, with the command that installs it."""
     show_fact("neuroloom", __version__)

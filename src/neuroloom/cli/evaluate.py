@@ -17,6 +17,7 @@ from neuroloom.errors import DataError, nearest
 
 
 @click.command(
+    short_help="Test a model on data with known answers.",
     epilog="""\b
 Examples:
   neuroloom evaluate digits.safetensors digits

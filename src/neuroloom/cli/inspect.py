@@ -14,7 +14,7 @@ from neuroloom.files import Header
 from neuroloom.models import load_model
 
 
-@click.command(epilog="Example: neuroloom inspect digits.safetensors")
+@click.command(short_help="Show what a model file holds.", epilog="Example: neuroloom inspect digits.safetensors")
 @click.argument("model", type=click.Path(path_type=Path))
 def inspect(model: Path) -> None:
     """Show what MODEL holds: network, weights, how it was compiled and how data are prepared for it.

@@ -18,6 +18,7 @@ from neuroloom.files.writer import replace_file
 
 
 @click.command(
+    short_help="Predict the target of new data, as CSV.",
     epilog="""\b
 Examples:
   neuroloom predict flowers.safetensors new.csv -o out.csv

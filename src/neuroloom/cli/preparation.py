@@ -18,6 +18,7 @@ from neuroloom.cli.arrays import Arrays, read_arrays
 from neuroloom.data.config_reader import Fields, kind_of
 from neuroloom.data.tables import Table, TableSchema, read_csv
 from neuroloom.data.targets import Label, Task
+from neuroloom.datasets import imdb
 from neuroloom.errors import DataError
 
 REVIEW_WORDS = 10_000  # words of the vocabulary; the last REVIEW_LENGTH of a review are read
@@ -172,8 +173,6 @@ class ReviewPreparation:
 
     def read(self, path: Path) -> Arrays:
         """A CSV file with a column `text`, and `label` to be evaluated on."""
-        from neuroloom.datasets import imdb
-
         table, index = read_csv(path), imdb.get_word_index()
         rows = [[START, *_numbers(str(text), index)] for text in table.column("text")]
         y = self._label_numbers(table) if "label" in table.names else None

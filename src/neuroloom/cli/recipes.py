@@ -36,8 +36,8 @@ class Recipe:
 
 def dense() -> list[Layer]:
     """Two hidden layers, for tables."""
-    relu = {"activation": "relu"}
-    return [layers.Dense(64, **relu), layers.Dropout(0.1), layers.Dense(64, **relu), layers.Dropout(0.1)]
+    first, second = (layers.Dense(64, activation="relu") for _ in range(2))
+    return [first, layers.Dropout(0.1), second, layers.Dropout(0.1)]
 
 
 def convolutional(*filters: int, units: int = 64, dropout: float = 0.3) -> list[Layer]:

@@ -15,11 +15,13 @@ STYLE = """
 body { margin: 0; background: #f4f5f7; color: #222; font: 15px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
 main { max-width: 56rem; margin: 0 auto; padding: 2rem 1.25rem 3rem; }
 h1 { font-size: 1.7rem; font-weight: 650; margin: 0 0 1.25rem; letter-spacing: -0.01em; overflow-wrap: anywhere; }
-section { background: #fff; border: 1px solid #e3e5e9; border-radius: 8px; margin: 0 0 1rem; padding: 1rem 1.25rem 1.25rem; }
+section { background: #fff; border: 1px solid #e3e5e9; border-radius: 8px;
+  margin: 0 0 1rem; padding: 1rem 1.25rem 1.25rem; }
 h2 { font-size: 1.05rem; font-weight: 650; margin: 0 0 0.5rem; }
 p { margin: 0 0 0.75rem; color: #555; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.3rem 1.5rem 0.3rem 0; text-align: right; border-bottom: 1px solid #eceef1; overflow-wrap: anywhere; }
+th, td { padding: 0.3rem 1.5rem 0.3rem 0; text-align: right; border-bottom: 1px solid #eceef1;
+  overflow-wrap: anywhere; }
 th { font-weight: 600; color: #555; border-bottom-color: #cfd3d9; }
 th.text, td.text { text-align: left; }
 pre { background: #f4f5f7; border-radius: 6px; padding: 0.75rem 1rem; margin: 0; overflow-x: auto;

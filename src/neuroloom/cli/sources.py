@@ -120,15 +120,13 @@ def table_rows(table: Table, index: np.ndarray) -> Table:
     return Table(table.names, tuple(column[index] for column in table.columns), lines)
 
 
-def split_rows(
-    n: int, labels: np.ndarray | None, shares: tuple[float, ...], seed: int
-) -> tuple[np.ndarray, ...]:
+def split_rows(n: int, labels: np.ndarray | None, shares: tuple[float, ...], seed: int) -> tuple[np.ndarray, ...]:
     """Row numbers of the training part and of a part for each share, every class in the same proportion.
 
     The training part gets at least one row of every class.
 
     >>> [part.tolist() for part in split_rows(6, np.array([0, 1, 0, 1, 0, 1]), (0.34,), seed=0)]
-    [[0, 1, 3, 4], [2, 5]]
+    [[0, 1, 2, 3], [4, 5]]
     """
     generator = np.random.default_rng(seed)
     groups = [np.arange(n)] if labels is None else [np.flatnonzero(labels == c) for c in np.unique(labels)]

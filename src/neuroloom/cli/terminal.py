@@ -45,8 +45,9 @@ def show_fact(label: str, text: str) -> None:
     """A line with a label before it; what does not fit is indented below."""
     width = max(console().width, 2 * LABEL)
     lines = textwrap.wrap(text, width - LABEL, break_on_hyphens=False) or [""]
-    for i, line in enumerate(lines):
-        click.echo(click.style("" if i else label, bold=True) + " " * (LABEL - (0 if i else len(label))) + line)
+    click.echo(click.style(label, bold=True) + " " * (LABEL - len(label)) + lines[0])
+    for line in lines[1:]:
+        click.echo(" " * LABEL + line)
 
 
 def note(text: str) -> None:

@@ -9,7 +9,6 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -25,6 +24,7 @@ from neuroloom.cli.trained import Trained
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, EngineError
 from neuroloom.models import Model
+from neuroloom.training import History
 from neuroloom.training.history import format_logs
 
 ENDING = ".safetensors"
@@ -32,8 +32,8 @@ LOGGED_EPOCHS = 10  # lines that a training writes into a pipe
 
 
 @click.command(
-    epilog=f"""\b
-Data sets: {", ".join(NAMES)}.
+    short_help="Train a network on a data set or a CSV file.",
+    epilog=f"""Data sets: {", ".join(NAMES)}.
 
 \b
 Examples:
@@ -50,9 +50,10 @@ Examples:
     help="What the target column holds; by default its cells decide.",
 )
 @click.option("--engine", metavar="NAME", help="What computes: jax (the default) or torch.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Train for at most so many epochs.")
+@click.option("--epochs", metavar="N", type=click.IntRange(min=1), help="Train for at most so many epochs.")
 @click.option(
     "--seed",
+    metavar="N",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
@@ -77,7 +78,7 @@ def train(
 
     Part of the rows is held out to test the network. Writes the model and a report in HTML.
     """
-    path = _check_out(out or Path(f"{Path(data).stem}{ENDING}"))
+    path = _check_out(out or Path(f"{Path(data).stem or 'model'}{ENDING}"))
     chosen = _training_engine(engine)
     source = open_source(data, target, task, seed)
     with engines.engine(chosen.name):
@@ -94,7 +95,7 @@ def _train(source: Source, engine: Engine, epochs: int | None, seed: int) -> Out
     model = make_network(recipe, parts.x, classes)
     last = epochs or recipe.epochs
     _show_plan(source, parts, model, recipe, last, engine)
-    history, seconds = _fit(model, parts, recipe, last)
+    history = _fit(model, parts, recipe, last)
     usual = usual_target(parts.y, source.preparation)
     scores = judge(model.predict(parts.x_test), parts.y_test, source.preparation, usual)
     training = {
@@ -104,7 +105,6 @@ def _train(source: Source, engine: Engine, epochs: int | None, seed: int) -> Out
         "engine": f"{engine.name} {engine.version}",
         "batch_size": recipe.batch_size,
         "epochs": len(history.epoch),
-        "seconds": round(seconds, 2),
         "test": scores.numbers(),
     }
     return Outcome(source, model, history, scores, Trained(source.preparation, usual, training))
@@ -134,7 +134,7 @@ class Parts:
         return {"training": len(self.x), "validation": len(self.validation[0]), "test": len(self.x_test)}
 
 
-def _fit(model: Model, parts: Parts, recipe: Recipe, epochs: int) -> tuple[Any, float]:
+def _fit(model: Model, parts: Parts, recipe: Recipe, epochs: int) -> History:
     best = EarlyStopping("val_loss", patience=recipe.patience, restore_best_weights=True)
     live = sys.stdout.isatty()
     began = time.perf_counter()
@@ -155,7 +155,7 @@ def _fit(model: Model, parts: Parts, recipe: Recipe, epochs: int) -> tuple[Any, 
         f"kept the weights of epoch {best.best_epoch + 1}.",
     )
     click.echo()
-    return history, seconds
+    return history
 
 
 class Log(Callback):

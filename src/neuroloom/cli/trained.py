@@ -70,9 +70,7 @@ def open_model(path: Path) -> tuple[Model, Trained]:
     trained, model = read_trained(path), load_model(path)
     width = len(trained.preparation.classes) or 1
     if model.output_shape != (None, width):
-        raise ModelFileError(
-            path, f"has outputs of shape {model.output_shape}; its preparation needs (None, {width})."
-        )
+        raise ModelFileError(path, f"has outputs of shape {model.output_shape}; its preparation needs (None, {width}).")
     return model, trained
 
 

@@ -96,7 +96,8 @@ class NumpyEngine(Engine):
 
 
 def _generator(key: Key) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
+    seed, *folded = key
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=folded)))
 
 
 def _windows(x: Array, size: tuple[int, ...], windows: Windows) -> Array:

@@ -269,7 +269,8 @@ def _hardware() -> str:
 
 
 def _generator(key: Key) -> torch.Generator:
-    return torch.Generator(_device()).manual_seed(key & (_MASK >> 1))
+    """The generator of a key; on the CPU only the low 32 bits of a seed count, so the high ones go into them."""
+    return torch.Generator(_device()).manual_seed((key ^ key >> 32) & (_MASK >> 1))
 
 
 def _gradients(value: torch.Tensor, params: list[torch.Tensor]) -> Sequence[torch.Tensor | None]:

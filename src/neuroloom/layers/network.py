@@ -49,6 +49,10 @@ class Network(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if any(isinstance(node, Node) and node.call is not None for node in tree.leaves(self.inputs)):
+            inputs, outputs = _cut(self.inputs, self.outputs)
+            object.__setattr__(self, "inputs", inputs)
+            object.__setattr__(self, "outputs", outputs)
         self._set("order", topological(tree.leaves(self.outputs), tree.leaves(self.inputs)))
         self._check_connected()
         self._set("names", _name_layers(self.order))
@@ -101,6 +105,8 @@ class Network(Layer):
     def _ends(self, x: Any) -> dict[Node, Any]:
         if isinstance(self.inputs, Node):
             return {self.inputs: x}
+        if isinstance(self.inputs, dict):
+            return {node: x[name] for name, node in self.inputs.items()}
         return dict(zip(tree.leaves(self.inputs), tree.leaves(x), strict=True))
 
     def walk(self, w: Weights, value_of: dict[Node, Any], ctx: Context) -> Iterator[tuple[Node, Any]]:
@@ -217,6 +223,7 @@ class Network(Layer):
         nodes = [_node_json(node, number, place) for node in self.order]
         ends = {"inputs": _encode(self.inputs, number), "outputs": _encode(self.outputs, number)}
         own = {"name": self.name} if self.name else {}
+        own |= {} if self.trainable else {"trainable": False}
         return {**own, "layers": layers, "nodes": nodes, **ends}
 
     @classmethod
@@ -232,9 +239,23 @@ class Network(Layer):
             inputs=_decode(config_["inputs"], nodes),
             outputs=_decode(config_["outputs"], nodes),
             name=config_.get("name"),
+            trainable=config_.get("trainable", True),
         )
         network._set("names", {layer: e["name"] for layer, e in zip(layers, config_["layers"], strict=True)})
         return network
+
+
+def _cut(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """The graph from `inputs` on; those that a call made become inputs of their own, without what led to them."""
+    given = tree.leaves(inputs)
+    new = {n: Node(None, shape=n.shape, dtype=n.dtype, name=n.name) if n.call is not None else n for n in given}
+    for node in topological(tree.leaves(outputs), given):
+        if node.call is None:
+            new.setdefault(node, node)
+        elif node not in new:
+            args, kwargs = substitute(new, node.args), substitute(new, node.kwargs)
+            new[node] = Node(node.call, args, kwargs, shape=node.shape, dtype=node.dtype)
+    return substitute(new, inputs), substitute(new, outputs)
 
 
 def _op_name(node: Node) -> str:

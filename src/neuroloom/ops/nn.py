@@ -76,10 +76,10 @@ def leaky_relu(x: Array, negative_slope: float = 0.2) -> Array:
 
 @op
 def elu(x: Array, alpha: float = 1.0) -> Array:
-    """x where x > 0, else α (eˣ - 1)."""
-    engine = engines.of(x)
-    negative = -engine.relu(-x)  # so that the branch that is not taken cannot overflow
-    return engine.xp.where(x > 0, x, alpha * engine.xp.expm1(negative))
+    """x where x > 0, else α (eˣ - 1). The derivative at 0 is α."""
+    xp = engines.of(x).xp
+    negative = xp.where(x > 0, xp.zeros_like(x), x)  # so that the branch that is not taken cannot overflow
+    return xp.where(x > 0, x, alpha * xp.expm1(negative))
 
 
 @op

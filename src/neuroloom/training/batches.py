@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -48,6 +49,9 @@ class Converted:
 
     def __iter__(self) -> Iterator[Any]:
         return map(self.convert, self.items)
+
+    def __length_hint__(self) -> int:
+        return operator.length_hint(self.items)
 
 
 def converted(items: Iterable[Any], convert: Callable[[Any], Any]) -> Iterable[Any]:

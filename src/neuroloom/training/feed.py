@@ -8,6 +8,7 @@ arrives segment by segment, the next one prepared while the last one is trained 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -137,10 +138,9 @@ class BatchFeed:
     """
 
     def __init__(self, engine: Engine, batches: Iterable[Tree], steps: int | None = None) -> None:
-        self.engine, self.batches, self.steps = engine, batches, steps
+        self.engine, self.batches, self.limit = engine, batches, steps
+        self.steps = steps or operator.length_hint(batches) or None
         self._running = iter(batches) if iter(batches) is batches else None
-        if self.steps is None and hasattr(batches, "__len__"):
-            self.steps = len(batches)  # type: ignore[arg-type]
 
     def epoch(self, number: int) -> Iterator[Segment]:
         source = self._running if self._running is not None else iter(self.batches)
@@ -148,8 +148,8 @@ class BatchFeed:
         for segment in prefetch(lambda group: self._segment(*group), self._groups(source)):
             done += segment.steps
             yield segment
-        if done == 0 or (self.steps is not None and done < self.steps):
-            wanted = "at least one batch" if self.steps is None else f"{self.steps} batches"
+        if done < (self.limit or 1):
+            wanted = "at least one batch" if self.limit is None else f"{self.limit} batches"
             raise DataError(
                 f"Each epoch expected {wanted}, but the generator ended after {done}. Give steps_per_epoch, "
                 f"let the generator loop forever, or pass an iterable that can be started anew (with __iter__)."
@@ -160,7 +160,7 @@ class BatchFeed:
         """Batches of equal shape that follow one another, with the number that a full group has."""
         group: list[Tree] = []
         room, taken = 1, 0
-        while self.steps is None or taken < self.steps:
+        while self.limit is None or taken < self.limit:
             batch = next(source, None)
             if batch is None:
                 break

@@ -214,7 +214,7 @@ class Terminal:
 
     def _print(self) -> None:
         if self.unprinted is not None:
-            self.live.update("")
+            self.live.update("", refresh=True)  # else the print below draws the old bar again
             self.console.print(self.unprinted.line(), highlight=False, markup=False)
             self.unprinted, self.printed = None, time.perf_counter()
 

@@ -1,0 +1,453 @@
+"""Chunks, callbacks, compiled programs, and what happens when a loss is not finite or a user interrupts."""
+
+import numpy as np
+import pytest
+
+import neuroloom as nl
+from neuroloom import callbacks, layers
+from neuroloom.errors import DataError, NonFiniteError
+from neuroloom.training import compilations, loop
+from nets import binary, net, same, small
+
+
+def steps(rows):
+    """A callback that keeps the logs of every step."""
+    return callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: rows.append((batch, logs)))
+
+
+class Between(callbacks.Callback):
+    """Makes chunks of one step."""
+
+    between_steps = True
+
+
+# ------------------------------------------------------------------------------------------------------ chunks
+
+
+@pytest.mark.parametrize("way", ["one step", "a few", "all"])
+def test_logs_and_weights_do_not_depend_on_the_length_of_chunks(training_engine, monkeypatch, way):
+    x, y = binary(n=83)
+    results = []
+    for changed in (False, True):
+        if changed and way != "one step":
+            monkeypatch.setattr(loop, "_length", lambda seconds, left: min(left, 3 if way == "a few" else left))
+        nl.utils.set_random_seed(3)
+        model, rows, chunks = small(metrics=["acc", "auc"]), [], []
+
+        def compare(step, logs, rows=rows, chunks=chunks):
+            assert rows[-1] == (step - 1, logs)
+            chunks.append(step)
+
+        keep = callbacks.LambdaCallback(on_chunk_end=compare)
+        extra = [Between()] if changed and way == "one step" else []
+        model.fit(x, y, batch_size=8, epochs=3, verbose=0, callbacks=[steps(rows), keep, *extra])
+        assert [batch for batch, _ in rows] == list(range(11)) * 3
+        results.append((model, rows, chunks))
+    assert results[0][1] == results[1][1]
+    assert same(results[0][0], results[1][0])
+    expected = {"one step": 33, "a few": 3 * 5, "all": 3 * 2}[way]
+    assert len(results[1][2]) == expected
+
+
+def test_chunk_lengths_follow_the_time_of_a_step():
+    assert loop._length(None, 100) == 2
+    assert loop._length(loop.CHUNK_SECONDS / 10, 100) == 10
+    assert loop._length(loop.CHUNK_SECONDS / 10, 4) == 4
+    assert loop._length(100.0, 4) == 1
+    assert loop._length(1e-9, 10**6) == loop.LOG_ROWS
+
+
+def test_more_steps_than_a_log_has_rows(training_engine, monkeypatch):
+    monkeypatch.setattr(loop, "LOG_ROWS", 5)
+    x, y = binary(n=26)
+    rows = []
+    model = small(units=2)
+    model.fit(x, y, batch_size=2, verbose=0, callbacks=[steps(rows)])
+    assert [batch for batch, _ in rows] == list(range(13))
+
+
+# ---------------------------------------------------------------------------------------------------- programs
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """No program is compiled yet."""
+    monkeypatch.setattr(loop, "_programs", type(loop._programs)())
+
+
+class Counted:
+    """How many programs a block compiles."""
+
+    def __enter__(self):
+        self.start = compilations()
+        return self
+
+    def __exit__(self, *_):
+        self.n = compilations() - self.start
+
+
+def counted(act):
+    with Counted() as block:
+        act()
+    return block.n
+
+
+def test_what_is_compiled_and_what_is_not(training_engine, fresh):
+    """70 samples in batches of 16 need two programs: for 16 and for the last 6. Nothing else is compiled again."""
+    x, y = binary()
+    model = small(metrics=["acc"])
+    assert counted(lambda: model.fit(x, y, batch_size=16, epochs=2, verbose=0)) == 2
+    assert counted(lambda: model.fit(x, y, batch_size=16, epochs=3, verbose=0)) == 0
+    assert counted(lambda: model.fit(x + 1, 1 - y, batch_size=16, verbose=0, shuffle=False)) == 0
+    assert counted(lambda: small(metrics=["acc"]).fit(x, y, batch_size=16, verbose=0)) == 0
+    other_rate = small(nl.optimizers.Adam(0.3), metrics=["acc"])
+    assert counted(lambda: other_rate.fit(x, y, batch_size=16, verbose=0)) == 0
+    assert counted(lambda: model.evaluate(x, y, verbose=0)) == 2  # batches of 32 and a last one of 6
+    assert counted(lambda: model.evaluate(x, y, verbose=0)) == 0
+    assert counted(lambda: small(metrics=["acc"]).evaluate(x, y, verbose=0)) == 0
+    assert counted(lambda: model.predict(x)) == 1
+    assert counted(lambda: small().predict(x)) == 0
+    assert counted(lambda: model.fit(x, y, batch_size=16, verbose=0, callbacks=[Between()])) == 0
+
+
+def test_what_must_be_compiled_anew(training_engine, fresh):
+    """Another structure, metric, optimizer or kind of weight is another program."""
+    x, y = binary(n=16)
+
+    def fit(model, **given):
+        return lambda: model.fit(x, y, batch_size=16, verbose=0, **given)
+
+    assert counted(fit(small())) == 1
+    assert counted(fit(small(units=4))) == 1
+    assert counted(fit(small(metrics=["acc"]))) == 1
+    assert counted(fit(small("sgd"))) == 1
+    assert counted(fit(small(nl.optimizers.Adam(clipnorm=1.0)))) == 1
+
+
+def test_weights_of_samples_are_compiled_once_on_jax(fresh):
+    x, y = binary(n=16)
+    with nl.engine("jax"):
+        model = small()
+        model.fit(x, y, batch_size=16, verbose=0)
+        assert counted(lambda: model.fit(x, y, batch_size=16, verbose=0, sample_weight=np.ones(16))) == 1
+        assert counted(lambda: model.fit(x, y, batch_size=16, verbose=0, class_weight={0: 2.0})) == 0
+
+
+def test_predicting_many_lengths_compiles_few_programs(fresh):
+    """Compiled engines pad to powers of two: 1 to 40 rows are 7 programs."""
+    x, _ = binary(n=40)
+    with nl.engine("jax"):
+        model = small()
+        assert counted(lambda: [model.predict(x[:n]) for n in range(1, 41)]) == 7
+
+
+def test_the_oldest_program_goes_first(training_engine, fresh, monkeypatch):
+    monkeypatch.setattr(loop, "PROGRAMS", 2)
+    x, _ = binary(n=4)
+    models = [small(units=n) for n in (2, 3, 4)]
+    for model in models:
+        model.predict(x)
+    assert len(loop._programs) == 2
+    assert counted(lambda: models[2].predict(x)) == 0
+    assert counted(lambda: models[0].predict(x)) == 1
+
+
+# ------------------------------------------------------------------------------------------ losses not finite
+
+
+def diverging(activation="exponential"):
+    """A network that overflows at large inputs, in its second layer."""
+    model = nl.Sequential(
+        [
+            layers.Dense(2, name="first", input_shape=(1,), kernel_initializer="ones"),
+            layers.Dense(1, name="second", activation=activation, kernel_initializer="ones"),
+        ]
+    )
+    model.compile(nl.optimizers.SGD(1e-9), "mse")
+    return model
+
+
+@pytest.mark.parametrize("bad_step", [0, 1, 4, 6])
+def test_an_infinite_loss_stops_with_the_step_and_the_layer_named(training_engine, bad_step):
+    """Seven batches of two; the weights and the optimizer's state are those before the bad step."""
+    x = np.full((14, 1), 0.5)
+    x[2 * bad_step] = 100.0  # exp(2 · 100) is beyond 32 bits
+    y = np.ones(14)
+    model, other = diverging(), diverging()
+    with pytest.raises(NonFiniteError, match=rf"step {bad_step + 1} of epoch 1.*'second'.*before this step"):
+        model.fit(x, y, batch_size=2, shuffle=False, verbose=0)
+    if bad_step:
+        other.fit(x[: 2 * bad_step], y[: 2 * bad_step], batch_size=2, shuffle=False, verbose=0)
+    assert same(model, other)
+    assert model._step == bad_step
+    model.fit(x[x[:, 0] < 1], y[x[:, 0] < 1], batch_size=2, verbose=0)  # usable further
+
+
+def test_the_layer_is_named_inside_nested_models_and_for_generators(training_engine):
+    inner = nl.Sequential([layers.Dense(1, activation="exponential", name="exp", input_shape=(1,))], name="inner")
+    model = nl.Sequential([layers.Dense(1, input_shape=(1,)), inner])
+    model.set_weights([[[1.0]], [0.0], [[1.0]], [0.0]])
+    model.compile("sgd", "mse")
+    x = np.array([[0.1], [1000.0]])
+    with pytest.raises(NonFiniteError, match=r"step 2 of epoch 1.*'inner/exp'"):
+        model.fit(iter([(x[:1], [1.0]), (x[1:], [1.0])]), verbose=0)
+
+
+def test_the_epoch_is_named(training_engine):
+    model = diverging()
+    x, y = np.full((6, 1), 0.5), np.ones(6)
+    grow = callbacks.LambdaCallback(on_epoch_begin=lambda e, _: setattr(model, "learning_rate", 1e30 if e == 2 else 0.0))
+    with pytest.raises(NonFiniteError, match=r"step \d of epoch [34].*"):
+        model.fit(x, y, batch_size=2, epochs=5, verbose=0, callbacks=[grow])
+
+
+def test_an_update_that_overflows_is_noticed_after_the_last_step(training_engine):
+    """The loss of the only step is finite, the new weights are not."""
+    model = nl.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,), name="only")])
+    model.set_weights([[[1.0]]])
+    model.compile(nl.optimizers.SGD(1e38), "mse")
+    with pytest.raises(NonFiniteError, match=r"'only/kernel' is not finite after the last step"):
+        model.fit([[100.0]], [[0.0]], verbose=0)
+
+
+def test_an_overflowing_gradient_is_named_at_the_next_step(training_engine):
+    model = nl.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,), name="only")])
+    model.set_weights([[[1.0]]])
+    model.compile(nl.optimizers.SGD(1e38), "mse")
+    with pytest.raises(NonFiniteError, match=r"step 1 of epoch 2. The weight 'only/kernel' is not finite since"):
+        model.fit([[100.0]], [[0.0]], epochs=3, verbose=0)
+
+
+def test_terminate_on_nan_stops_quietly(training_engine):
+    x = np.full((14, 1), 0.5)
+    x[8] = 100.0
+    model, seen = diverging(), []
+    ends = callbacks.LambdaCallback(on_epoch_end=lambda e, logs: seen.append(e), on_train_end=lambda logs: seen.append("end"))
+    given = {"batch_size": 2, "shuffle": False, "epochs": 3, "verbose": 0, "validation_data": (x[:2], [1.0, 1.0])}
+    history = model.fit(x, np.ones(14), callbacks=[callbacks.TerminateOnNaN(), ends], **given)
+    assert seen == [0, "end"]
+    assert list(history.history) == ["loss"] and not np.isfinite(history.history["loss"][0])
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_inputs_that_are_not_finite_are_refused_with_their_place(bad):
+    import pandas as pd
+
+    x, y = binary(n=20)
+    x[13, 1] = bad
+    frame = pd.DataFrame(x, columns=["width", "height"])
+    for data, place in ((x, "row 13"), (frame, "row 13, column 'height'")):
+        for act in (lambda d: small().fit(d, y, verbose=0), lambda d: small().predict(d)):
+            with pytest.raises(DataError, match=rf"x expected finite numbers.*{place}"):
+                act(data)
+    with pytest.raises(DataError, match="validation x expected finite"):
+        small().fit(x[:10], y[:10], validation_data=(x, y), verbose=0)
+
+
+# --------------------------------------------------------------------------------------------------- callbacks
+
+
+def test_hooks_come_in_order_and_validation_is_in_the_logs():
+    x, y = binary(n=20)
+    events = []
+
+    class Recorder(callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            events.append(("begin", self.params["epochs"], self.params["steps"]))
+
+        def on_epoch_begin(self, epoch, logs=None):
+            events.append(("epoch", epoch))
+
+        def on_batch_end(self, batch, logs=None):
+            events.append(("batch", batch))
+
+        def on_epoch_end(self, epoch, logs=None):
+            events.append(("end", epoch, sorted(logs)))
+
+        def on_train_end(self, logs=None):
+            events.append(("over", sorted(logs)))
+
+    small(metrics=["acc"]).fit(x, y, epochs=2, batch_size=10, verbose=0, validation_split=0.25, callbacks=Recorder())
+    keys = ["acc", "loss", "val_acc", "val_loss"]
+    epoch = lambda i: [("epoch", i), ("batch", 0), ("batch", 1), ("end", i, keys)]  # noqa: E731
+    assert events == [("begin", 2, 2), *epoch(0), *epoch(1), ("over", keys)]
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_stop_training_ends_after_the_epoch_or_the_step(training_engine, between):
+    x, y = binary(n=40)
+    model, rows = small(), []
+
+    class Stop(callbacks.Callback):
+        between_steps = between
+
+        def on_train_batch_end(self, batch, logs=None):
+            rows.append(batch)
+            if batch == 1:
+                self.model.stop_training = True
+
+    history = model.fit(x, y, batch_size=8, epochs=4, verbose=0, callbacks=[Stop()])
+    assert len(history.history["loss"]) == 1
+    assert rows == ([0, 1] if between else [0, 1, 2, 3, 4])
+    assert len(model.fit(x, y, epochs=2, verbose=0).history["loss"]) == 2
+
+
+@pytest.mark.parametrize("where", ["on_train_batch_end", "on_chunk_end", "on_epoch_begin", "on_epoch_end"])
+def test_ctrl_c_leaves_the_latest_weights_and_a_usable_model(training_engine, where):
+    x, y = binary(n=40)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    nl.utils.set_random_seed(3)
+    model = small()
+    before = model.get_weights()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, batch_size=8, verbose=0, callbacks=[callbacks.LambdaCallback(**{where: interrupt})])
+    moved = not all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+    assert moved == (where != "on_epoch_begin")
+    assert (model._step > 0) == moved
+    assert np.isfinite(model.fit(x, y, epochs=2, verbose=0).history["loss"]).all()
+
+
+def test_a_learning_rate_set_between_steps_takes_effect(training_engine):
+    """With a rate of 0 after the third step nothing moves any more."""
+    x, y = binary(n=40)
+    seen = []
+
+    class Freeze(callbacks.Callback):
+        between_steps = True
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(self.model.get_weights()[0])
+            if batch == 2:
+                self.model.learning_rate = 0.0
+
+    model = small("sgd")
+    model.fit(x, y, batch_size=8, verbose=0, callbacks=[Freeze()])
+    moved = [not np.array_equal(a, b) for a, b in zip(seen, seen[1:], strict=False)]
+    assert moved == [True, True, False, False]
+    assert model.learning_rate == 0.0
+
+
+def test_weights_set_by_a_callback_take_effect(training_engine):
+    x, y = binary(n=40)
+
+    class Reset(callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.start = self.model.get_weights()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.set_weights(self.start)
+
+    nl.utils.set_random_seed(3)
+    one = small("sgd")
+    one.fit(x, y, epochs=3, shuffle=False, verbose=0, callbacks=[Reset()])
+    nl.utils.set_random_seed(3)
+    other = small("sgd")
+    other.fit(x, y, epochs=1, shuffle=False, verbose=0)
+    assert same(one, other)
+
+
+def test_a_scheduled_rate_is_that_of_the_formula(training_engine):
+    """w ← w - rate(step) for a loss with gradient 1: w falls by the sum of the rates."""
+    schedule = nl.optimizers.schedules.ExponentialDecay(0.5, decay_steps=2, decay_rate=0.1, staircase=True)
+    model = nl.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,))])
+    model.set_weights([[[0.0]]])
+    model.compile(nl.optimizers.SGD(schedule), lambda y_true, y_pred: y_pred[:, 0])
+    model.fit(np.ones((5, 1)), np.ones((5, 1)), batch_size=1, verbose=0)
+    assert model.get_weights()[0].item() == pytest.approx(-(0.5 + 0.5 + 0.05 + 0.05 + 0.005), rel=1e-6)
+    assert model.learning_rate == pytest.approx(0.005)
+    with pytest.raises(nl.errors.ConfigurationError, match="follows ExponentialDecay"):
+        model.learning_rate = 0.1
+
+
+def test_learning_rate_scheduler_and_history(training_engine):
+    x, y = binary(n=20)
+    model = small("sgd")
+    halve = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else rate)
+    history = model.fit(x, y, epochs=4, verbose=0, callbacks=[halve])
+    assert history.history["learning_rate"] == pytest.approx([0.01, 0.005, 0.0025, 0.00125])
+
+
+def scripted(name, values):
+    """A callback that puts given values into the logs."""
+    return callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.__setitem__(name, values[epoch]))
+
+
+def test_early_stopping_puts_the_best_weights_back(training_engine):
+    x, y = binary(n=20)
+    model, kept = small(), {}
+    keep = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: kept.__setitem__(epoch, model.get_weights()))
+    stop = callbacks.EarlyStopping("score", mode="max", patience=2, restore_best_weights=True)
+    given = [scripted("score", [0.1, 0.7, 0.3, 0.4, 0.9]), keep, stop]
+    history = model.fit(x, y, epochs=5, verbose=0, callbacks=given)
+    assert history.history["score"] == [0.1, 0.7, 0.3, 0.4]
+    assert stop.best_epoch == 1
+    assert all(np.array_equal(a, b) for a, b in zip(kept[1], model.get_weights(), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(kept[3], model.get_weights(), strict=True))
+
+
+def test_a_plateau_reduces_the_rate(training_engine):
+    x, y = binary(n=20)
+    model = small("sgd")
+    reduce = callbacks.ReduceLROnPlateau("cost", mode="min", factor=0.1, patience=2)
+    history = model.fit(x, y, epochs=5, verbose=0, callbacks=[scripted("cost", [3.0, 2.0, 2.0, 2.5, 1.0]), reduce])
+    assert history.history["learning_rate"] == pytest.approx([0.01] * 4 + [0.001])
+
+
+def test_checkpoints_can_be_loaded(training_engine, tmp_path):
+    x, y = binary(n=20)
+    model = small(metrics=["acc"])
+    save = callbacks.ModelCheckpoint(tmp_path / "{epoch:02d}.nl")
+    best = callbacks.ModelCheckpoint(tmp_path / "best.nl", monitor="score", mode="max", save_best_only=True)
+    model.fit(x, y, epochs=3, verbose=0, callbacks=[scripted("score", [1.0, 3.0, 2.0]), save, best])
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["01.nl", "02.nl", "03.nl", "best.nl"]
+    assert same(nl.load_model(tmp_path / "03.nl"), model)
+    assert same(nl.load_model(tmp_path / "best.nl"), nl.load_model(tmp_path / "02.nl"))
+    assert not same(nl.load_model(tmp_path / "01.nl"), model)
+
+
+def test_an_unknown_monitor_is_an_error_that_names_the_nearest():
+    x, y = binary(n=20)
+    with pytest.raises(nl.errors.ConfigurationError, match="mode='min' or mode='max'"):
+        callbacks.EarlyStopping("val_los")
+    with pytest.raises(nl.errors.ConfigurationError, match="Did you mean 'val_loss'"):
+        watch = callbacks.EarlyStopping("val_los", mode="min")
+        small().fit(x, y, verbose=0, callbacks=[watch], validation_split=0.2)
+    with pytest.raises(nl.errors.ConfigurationError, match=r"'val_loss'.*validation_data or validation_split"):
+        small().fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])
+
+
+def test_callbacks_are_closed_after_an_error(training_engine):
+    x, y = binary(n=8)
+    closed = []
+
+    class Broken(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError("broken")
+
+        def close(self):
+            closed.append(True)
+
+    with pytest.raises(RuntimeError, match="broken"):
+        small().fit(x, y, verbose=0, callbacks=[Broken()])
+    assert closed == [True]
+
+
+def test_what_fit_shows_is_what_history_holds(capsys):
+    x, y = binary(n=20)
+    history = small(metrics=["acc"]).fit(x, y, epochs=2, verbose=2)
+    lines = capsys.readouterr().out.strip().split("\n")
+    assert len(lines) == 2 and lines[1].startswith("Epoch 2/2")
+    assert f"loss {history.history['loss'][1]:.4f}" in lines[1]
+
+
+def test_dropout_and_normalization_leave_evaluation_alone(training_engine):
+    model = net("dense")
+    model.pop()
+    model.add(layers.Dropout(0.9))
+    model.add(layers.Dense(3, activation="softmax"))
+    x = np.ones((4, 5))
+    assert np.array_equal(model.predict(x), model.predict(x))
