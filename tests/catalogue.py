@@ -80,13 +80,13 @@ def pure(layer, training=False):
     return lambda w, x: layer.call(Weights(w), x, Context(training))
 
 
-def _encoder(L):  # noqa: N803
+def _encoder(L):
     x = L.Input((5,))
     hidden = L.Dense(4, activation="tanh", name="hidden")(x)
     return layers.Network(inputs=x, outputs=L.Dense(3)(hidden) * 2 + 1)
 
 
-def _two_ends(L):  # noqa: N803
+def _two_ends(L):
     a, b = L.Input((4,)), L.Input((3,))
     joined = L.Concatenate()([a, b])
     shared = L.Dense(4)
@@ -150,9 +150,7 @@ CASES = {
     "lstm": Case(lambda L: L.LSTM(3), (5, 4)),
     "lstm, sequences": Case(lambda L: L.LSTM(3, return_sequences=True), (5, 4)),
     "lstm, state": Case(lambda L: L.LSTM(3, return_state=True), (5, 4)),
-    "lstm, backwards": Case(
-        lambda L: L.LSTM(3, go_backwards=True, return_sequences=True, return_state=True), (5, 2)
-    ),
+    "lstm, backwards": Case(lambda L: L.LSTM(3, go_backwards=True, return_sequences=True, return_state=True), (5, 2)),
     "lstm, no bias": Case(lambda L: L.LSTM(3, use_bias=False), (4, 2)),
     "lstm, no forget bias": Case(lambda L: L.LSTM(2, unit_forget_bias=False), (4, 3)),
     "lstm, softsign": Case(lambda L: L.LSTM(3, activation="softsign", return_sequences=True), (4, 2)),
@@ -173,8 +171,8 @@ CASES = {
 }
 
 ACTIVATIONS = (
-    "linear", "relu", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "softsign", "elu", "selu", "gelu", "silu",
-    "swish", "leaky_relu", "hard_sigmoid", "exponential",
+    "linear", "relu", "sigmoid", "tanh", "softmax", "log_softmax", "softplus", "softsign", "elu", "selu", "gelu",
+    "silu", "swish", "leaky_relu", "hard_sigmoid", "exponential",
 )  # fmt: skip
 
 INITIALIZERS = (

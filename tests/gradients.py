@@ -3,9 +3,9 @@
 import contextlib
 
 import numpy as np
-from tolerances import DIFFERENCES, assert_close
 
 from neuroloom import engines, tree
+from tolerances import DIFFERENCES, assert_close
 
 STEP = 1e-5
 
@@ -32,7 +32,9 @@ def cotangents(outputs):
 
 def value_and_gradients(engine, fn, args, weights):
     """fn(*args) and the gradients of `total` by args, as NumPy arrays, from one compiled program."""
-    put = lambda a: engine.asarray(a, str(a.dtype))
+
+    def put(a):
+        return engine.asarray(a, str(a.dtype))
 
     def scalar(args, weights):
         outputs = fn(*args)
@@ -75,5 +77,8 @@ def check_gradients(fn, args, engine):
         values, actual = value_and_gradients(engine, fn, args, weights)
     assert [str(v.dtype) for v in tree.leaves(values)] == ["float64"] * len(tree.leaves(values))
     tree.map(lambda a, e: assert_close(a, e, within=1e-9, reason="erf and exp of two libraries"), values, outputs)
-    compare = lambda a, e: assert_close(a, e, within=DIFFERENCES, reason="central differences")
+
+    def compare(a, e):
+        return assert_close(a, e, within=DIFFERENCES, reason="central differences")
+
     tree.map(compare, actual, expected)

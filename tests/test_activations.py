@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+
 from catalogue import ACTIVATIONS
 from gradients import check_gradients, value_and_gradients
-from tolerances import assert_close
-
 from neuroloom import activations, layers
 from neuroloom.errors import ConfigurationError, UnknownNameError
+from tolerances import assert_close
 
 X = np.array([[-3.7, -1.2, -0.4, 0.3, 0.9], [4.1, -0.01, 0.02, 2.5, -2.9]], np.float32)
 FAR = np.array([[-1e4, -90.0, -20.0, 0.0, 20.0, 80.0]], np.float32)
@@ -76,7 +76,7 @@ def test_get_takes_names_functions_and_none():
     assert activations.get("relu") is activations.relu
     assert activations.get(np.tanh) is np.tanh
     assert activations.get(None) is activations.linear
-    with pytest.raises(UnknownNameError, match="Unknown activation 'rellu'. Did you mean 'relu'?"):
+    with pytest.raises(UnknownNameError, match=r"Unknown activation 'rellu'. Did you mean 'relu'?"):
         activations.get("rellu")
     with pytest.raises(ConfigurationError, match="Expected an activation's name or a function, received 3"):
         activations.get(3)

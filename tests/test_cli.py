@@ -145,8 +145,8 @@ def test_the_same_seed_gives_the_same_file_and_another_seed_another(here: Path) 
     Path("people.csv").write_text(people())
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):
         fine("train", "people.csv", "--target", "bought", "--epochs", 2, "--seed", seed, "--out", f"{name}.safetensors")
-    first, again, other = (Path(f"{name}.safetensors").read_bytes() for name in "abc")
-    assert first == again != other
+    first, again, other = (files.read_header(f"{name}.safetensors") for name in "abc")
+    assert first == again and first.digest != other.digest
     first, again, other = (Path(f"{name}.html").read_text().replace(f"{name}.safetensors", "") for name in "abc")
     assert first == again != other
 
@@ -157,7 +157,7 @@ def test_task_decides_what_whole_numbers_are(here: Path) -> None:
     Path("marks.csv").write_text("a,mark\n" + rows)
     assert "classes" in fine("train", "marks.csv", "--target", "mark", "--epochs", 1).output
     regression = fine("train", "marks.csv", "--target", "mark", "--epochs", 1, "--task", "regression").output
-    assert "RMSE" in regression and re.search(r"a number, from [01] to [56]", regression)
+    assert "RMSE" in regression and re.search(r"a number, [23]\.\d+ ± [12]\.\d+", regression)
 
 
 @needs_data
@@ -184,7 +184,7 @@ def test_reviews_are_read_from_a_table_of_texts(here: Path, monkeypatch: pytest.
 
 
 def test_torch_trains_too(here: Path) -> None:
-    fine("train", "wine", "--engine", "torch", "--epochs", 20)
+    fine("train", "wine", "--engine", "torch", "--epochs", 10)
     trained = read_trained(here / "wine.safetensors").training
     assert trained["engine"].startswith("torch") and trained["test"]["accuracy"] > 0.8
 

@@ -5,17 +5,18 @@ import dataclasses
 import json
 import math
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
-from catalogue import CASES, built, pure, random_weights
-from tolerances import assert_close
 
 import neuroloom as nl
+from catalogue import CASES, built, pure, random_weights
 from neuroloom import config, initializers, layers, regularizers, tree
 from neuroloom.config import REGISTRIES, Configured
 from neuroloom.errors import ConfigurationError, UnknownNameError
 from neuroloom.layers import Network
+from tolerances import assert_close
 
 nl.callbacks, nl.losses, nl.metrics, nl.optimizers  # so that every registry is full
 
@@ -132,7 +133,7 @@ def registries(monkeypatch):
 
     class Circle(Shape):
         aliases = ("disc",)
-        renamed = {"r": "radius"}
+        renamed: ClassVar = {"r": "radius"}
         radius: config.Positive
         center: config.Pair = 1
         fill: config.Bool = True
@@ -142,7 +143,7 @@ def registries(monkeypatch):
 
 
 def test_fields_are_the_configuration(registries):
-    _, Circle = registries  # noqa: N806
+    _, Circle = registries
     circle = Circle(2, center=(1, 3))
     assert repr(circle) == "Circle(radius=2.0, center=(1, 3))"
     assert circle.get_config() == {"radius": 2.0, "center": [1, 3]}
@@ -154,7 +155,7 @@ def test_fields_are_the_configuration(registries):
 
 
 def test_signatures_compare_configurations(registries):
-    _, Circle = registries  # noqa: N806
+    _, Circle = registries
     assert Circle(1).signature() == Circle(1.0, 1).signature() == Circle(1, (1, 1)).signature()
     assert Circle(1).signature() != Circle(2).signature()
     assert len({Circle(1).signature(), Circle(1).signature()}) == 1
@@ -178,22 +179,25 @@ WRONG = [
     (lambda C: config.get("shape", "circel"), "Unknown shape 'circel'. Did you mean 'circle'?"),
     (lambda C: config.get("shape", "circle"), "'circle' cannot be given by name alone: Circle needs the argument"),
     (lambda C: config.get("shape", 7), "Expected a shape (an object, its class or its name), received 7."),
-    (lambda C: config.from_json({"kind": "shap", "class": "Circle", "config": {}}), "Unknown kind 'shap'. Did you mean"),
+    (
+        lambda C: config.from_json({"kind": "shap", "class": "Circle", "config": {}}),
+        "Unknown kind 'shap'. Did you mean",
+    ),
     (lambda C: config.to_json(object()), "cannot be written into a configuration"),
 ]
 
 
 @pytest.mark.parametrize("wrong, text", WRONG)
 def test_wrong_values_are_refused(wrong, text, registries):
-    _, Circle = registries  # noqa: N806
+    _, Circle = registries
     with pytest.raises(ConfigurationError) as error:
         wrong(Circle)
     assert text in str(error.value)
 
 
 def test_two_classes_cannot_share_a_name(registries):
-    Shape, _ = registries  # noqa: N806
-    with pytest.raises(ConfigurationError, match="The shape name 'Disc' belongs to .*Circle already"):
+    Shape, _ = registries
+    with pytest.raises(ConfigurationError, match=r"The shape name 'Disc' belongs to .*Circle already"):
 
         class Disc(Shape):
             pass
@@ -207,7 +211,12 @@ def test_unknown_names_are_key_errors_with_plain_text():
 
 def test_names_compare_without_case_and_underscores():
     assert config.find("layer", "batch_normalization") is config.find("layer", "BatchNormalization")
-    assert [config.snake(n) for n in ("Conv2D", "LSTM", "SimpleRNN", "Dense")] == ["conv2d", "lstm", "simple_rnn", "dense"]
+    assert [config.snake(n) for n in ("Conv2D", "LSTM", "SimpleRNN", "Dense")] == [
+        "conv2d",
+        "lstm",
+        "simple_rnn",
+        "dense",
+    ]
 
 
 def test_numpy_numbers_become_json():
@@ -239,7 +248,7 @@ def test_set_random_seed_also_seeds_python_and_numpy():
 
     def draw():
         config.set_random_seed(5)
-        return random.random(), float(np.random.random())  # noqa: NPY002
+        return random.random(), float(np.random.random())
 
     assert draw() == draw()
     assert_close(np.array(draw()), np.array(draw()))

@@ -4,13 +4,13 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import ENGINES
-from tolerances import assert_close
 
 import neuroloom as nl
+from conftest import ENGINES
 from neuroloom import engines, tree
 from neuroloom.engines import Spec, dispatch
 from neuroloom.errors import EngineError, UnknownNameError
+from tolerances import assert_close
 
 X = np.random.default_rng(4).normal(size=(3, 4)).astype("float32")
 
@@ -34,7 +34,7 @@ def test_two_engines_do_not_mix():
 
 
 def test_unknown_and_missing_engines(monkeypatch):
-    with pytest.raises(UnknownNameError, match="Unknown engine 'troch'. Did you mean 'torch'?"):
+    with pytest.raises(UnknownNameError, match=r"Unknown engine 'troch'. Did you mean 'torch'?"):
         nl.use("troch")
     monkeypatch.setattr(dispatch, "installed", lambda name: False)
     monkeypatch.setattr(dispatch, "_loaded", {})
@@ -115,7 +115,10 @@ def test_devices_and_versions(engine):
 
 def test_value_and_grad(training_engine):
     """d/dw Σ w² x = 2 w x; the second result is passed through; a parameter without a part gets zeros."""
-    fn = lambda p, x: ((p["w"] ** 2 * x).sum(), {"twice": 2 * p["w"]})
+
+    def fn(p, x):
+        return ((p["w"] ** 2 * x).sum(), {"twice": 2 * p["w"]})
+
     params = {"w": training_engine.asarray(X), "unused": training_engine.asarray(X[0])}
     (value, aux), grads = training_engine.value_and_grad(fn)(params, training_engine.asarray(X))
     assert_close(value, (X**3).sum(), terms=12)
@@ -125,7 +128,9 @@ def test_value_and_grad(training_engine):
 
 
 def test_the_gradient_of_a_constant_is_zero(training_engine):
-    constant = lambda p: (training_engine.stop_gradient(p).sum(), None)
+    def constant(p):
+        return (training_engine.stop_gradient(p).sum(), None)
+
     (value, _), grad = training_engine.value_and_grad(constant)(training_engine.asarray(X))
     assert_close(value, X.sum(), terms=12)
     np.testing.assert_array_equal(training_engine.to_numpy(grad), 0 * X)
@@ -142,13 +147,16 @@ def test_gradients_leave_no_trace(training_engine):
 def test_numpy_cannot_train():
     engine = engines.load("numpy")
     assert not engine.trains
-    with pytest.raises(EngineError, match="The numpy engine computes forward only .* Use engine='jax' or"):
+    with pytest.raises(EngineError, match=r"The numpy engine computes forward only .* Use engine='jax' or"):
         engine.value_and_grad(lambda p: (p, None))
 
 
 def test_scan_is_a_loop(engine):
     """A running sum over trees; the outputs are stacked along the first axis."""
-    step = lambda carry, x: ({"s": carry["s"] + x["a"]}, carry["s"] * x["b"])
+
+    def step(carry, x):
+        return ({"s": carry["s"] + x["a"]}, carry["s"] * x["b"])
+
     xs = {"a": X, "b": 2 * X}
     carry, ys = engine.scan(step, {"s": engine.asarray(0 * X[0])}, tree.map(engine.asarray, xs))
     before = np.concatenate([0 * X[:1], np.cumsum(X, 0)[:-1]])
@@ -183,7 +191,9 @@ def test_vmap(engine):
 
 
 def test_abstract_finds_shapes_without_data(engine):
-    fn = lambda t, y: {"product": t["x"] @ y, "flag": t["x"] > 0}
+    def fn(t, y):
+        return {"product": t["x"] @ y, "flag": t["x"] > 0}
+
     specs = engine.abstract(fn, {"x": Spec((3, 4))}, Spec((4, 5)))
     assert specs == {"product": Spec((3, 5), "float32"), "flag": Spec((3, 4), "bool")}
 
@@ -194,7 +204,9 @@ def test_abstract_of_numpy_does_not_warn_about_zeros():
 
 
 def test_compiled_functions_compute_the_same(engine):
-    fn = lambda x, y: {"a": x @ y.T, "b": (x - y).sum()}
+    def fn(x, y):
+        return {"a": x @ y.T, "b": (x - y).sum()}
+
     plain, compiled = fn(X, 2 * X), engine.compile(fn)(engine.asarray(X), engine.asarray(2 * X))
     tree.map(lambda c, p: assert_close(c, p, terms=12), compiled, plain)
 
@@ -244,7 +256,9 @@ def test_only_donated_arrays_change(engine):
 
 
 def test_keys_name_their_numbers(engine):
-    draw = lambda key: engine.to_numpy(engine.uniform(key, (50,)))
+    def draw(key):
+        return engine.to_numpy(engine.uniform(key, (50,)))
+
     key = engine.key(7)
     np.testing.assert_array_equal(draw(key), draw(engine.key(7)))
     others = [engine.key(8), engine.key(7 + 2**40), engine.fold_in(key, 0), engine.fold_in(key, 1)]

@@ -121,6 +121,7 @@ TABLE = [
     (lambda: Network(inputs=[], outputs=X), ConfigurationError, "A network is made of symbolic inputs and outputs"),
     (lambda: called_with((2, 5)), ShapeError, "Network expected an input of shape (?, 4), received (?, 5)."),
     (lambda: called_with((2, 4, 1)), ShapeError, "Network expected an input of shape (?, 4), received (?, 4, 1)."),
+    (lambda: Network(inputs={"a": X}, outputs=-X)({"b": np.zeros((1, 8))}), ShapeError, "Network expected inputs named ['a'], received ['b']."),
     (unsaveable, ConfigurationError, "The operation '<lambda>' is not one of neuroloom.ops, so the model cannot be written"),
     (lambda: Network.from_config({"layers": [], "nodes": [{"op": "eval", "args": [], "kwargs": {"dict": {}}}], "inputs": [], "outputs": []}), ConfigurationError, "Unknown operation 'eval' in the model's graph."),
     (lambda: Network.from_config({"layers": [{"name": "a", "class": "os.system", "config": {}}], "nodes": [], "inputs": [], "outputs": []}), UnknownNameError, "Unknown layer 'os.system'."),

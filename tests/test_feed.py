@@ -243,7 +243,7 @@ def test_a_loader_trains_like_arrays_without_shuffle(training_engine):
     one, h1 = trained(x, y, batch_size=8, epochs=3, shuffle=False)
     two, h2 = trained(loader, epochs=3)
     assert h1 == h2 and same(one, two)
-    assert loader.started == 3 + EXTRA
+    assert loader.started == 3 + 1  # and once to look at the first batch
 
 
 def test_a_finite_generator_is_one_epoch(training_engine):
@@ -328,7 +328,7 @@ def test_an_epoch_may_have_more_or_fewer_batches_than_the_last():
     class Growing(Loader):
         def __iter__(self):
             self.started += 1
-            return itertools.islice(batches(self.x, self.y, 2), (0, 2, 3, 3, 8, 1)[self.started])
+            return itertools.islice(batches(self.x, self.y, 2), (0, 1, 3, 8, 1)[self.started])
 
     seen = []
     keep = nl.callbacks.LambdaCallback(on_train_batch_end=lambda batch, _: seen.append(batch))

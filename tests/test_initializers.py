@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from catalogue import INITIALIZERS
-from tolerances import assert_close
 
 import neuroloom as nl
+from catalogue import INITIALIZERS
 from neuroloom import config, initializers, layers
 from neuroloom.errors import ConfigurationError, UnknownNameError
+from tolerances import assert_close
 
 SHAPE = (3, 5, 40, 60)  # window 15; fan_in 600, fan_out 900
 N = math.prod(SHAPE)
@@ -126,7 +126,7 @@ def test_fans(shape, fans):
 
 
 def test_unknown_names():
-    with pytest.raises(UnknownNameError, match="Unknown initializer 'he_norml'. Did you mean 'he_normal'?"):
+    with pytest.raises(UnknownNameError, match=r"Unknown initializer 'he_norml'. Did you mean 'he_normal'?"):
         initializers.get("he_norml")
 
 
@@ -164,7 +164,9 @@ def test_weights_come_from_the_generator_that_seed_and_path_name():
 
 
 def test_weights_differ_by_path_and_seed():
-    layer = lambda: layers.Dense(3)
+    def layer():
+        return layers.Dense(3)
+
     one, two, three = layer(), layer(), layer()
     for dense, seed, path in ((one, 1, "a"), (two, 1, "b"), (three, 2, "a")):
         dense(layers.Input((4,)))

@@ -4,15 +4,15 @@ import functools
 
 import numpy as np
 import pytest
+
+import neuroloom as nl
 from catalogue import CASES, built, pure, random_weights
 from conftest import TRAINING
 from gradients import check_gradients, cotangents, value_and_gradients
-from tolerances import assert_close
-
-import neuroloom as nl
 from neuroloom import config, engines, layers, ops, tree
 from neuroloom.layers import Context, Layer, Network, Weights
 from neuroloom.ops.graph import Node
+from tolerances import assert_close
 
 sweep = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 
@@ -110,7 +110,10 @@ def keras_outputs(module, case, training=False, x=None):
     twin, x = case.make(module), case.inputs() if x is None else x
     twin.build([(None, *v.shape[1:]) for v in x] if isinstance(x, list) else (None, *x.shape[1:]))
     weights = random_weights(built(case))
-    start = lambda variables: [weights.get(v.name, v.value) for v in variables]
+
+    def start(variables):
+        return [weights.get(v.name, v.value) for v in variables]
+
     assert set(weights) <= {v.name for v in twin.variables}
 
     @jax.jit
@@ -175,7 +178,10 @@ def test_frozen_batch_normalization_keeps_its_statistics():
 def test_engines_agree(case):
     outputs = reference(case)
     (jax_outputs, jax_grads), (torch_outputs, torch_grads) = (trained(case, name) for name in TRAINING)
-    compare = lambda a, e: assert_close(a, e, terms=terms(case))
+
+    def compare(a, e):
+        return assert_close(a, e, terms=terms(case))
+
     tree.map(compare, listed(jax_outputs), listed(outputs))
     tree.map(compare, listed(torch_outputs), listed(outputs))
     tree.map(compare, torch_grads, jax_grads)
@@ -351,7 +357,10 @@ def test_dropout_zeroes_its_share_and_scales_the_rest(engine):
 
 def test_dropout_follows_its_key(engine):
     x, layer = engine.asarray(np.ones((9, 8), np.float32)), layers.Dropout(0.5)
-    draw = lambda key: engine.to_numpy(layer(x, training=True, key=key))
+
+    def draw(key):
+        return engine.to_numpy(layer(x, training=True, key=key))
+
     np.testing.assert_array_equal(draw(1), draw(1))
     assert (draw(1) != draw(2)).any()
     np.testing.assert_array_equal(engine.to_numpy(layer(x)), 1)
@@ -360,7 +369,10 @@ def test_dropout_follows_its_key(engine):
 def test_dropout_passes_gradients_where_it_kept(training_engine):
     x = np.full((6, 7), 3.0, np.float32)
     key = training_engine.key(4)
-    drop = lambda x: layers.Dropout(0.4).call(Weights(), x, Context(True, key))
+
+    def drop(x):
+        return layers.Dropout(0.4).call(Weights(), x, Context(True, key))
+
     y, (dx,) = value_and_gradients(training_engine, drop, [x], np.ones((6, 7), "float32"))
     np.testing.assert_allclose(dx, y / 3, rtol=1e-6)
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import scipy.special
-from conftest import TRAINING
-from gradients import check_gradients, value_and_gradients
-from tolerances import assert_close
 
 import neuroloom as nl
+from conftest import TRAINING
+from gradients import check_gradients, value_and_gradients
 from neuroloom import engines, ops, tree
 from neuroloom.errors import EngineError
 from neuroloom.layers import Context, Input, Network, Weights
 from neuroloom.ops.graph import Node
+from tolerances import assert_close
 
 RNG = np.random.default_rng(8)
 X = RNG.normal(size=(2, 3, 4)).astype("float32")  # (batch, 3, 4), of both signs
@@ -139,7 +139,11 @@ CASES = {
     "erf": (ops.erf, [X], scipy.special.erf),
     "leaky_relu": (lambda x: ops.leaky_relu(x, 0.3), [X], lambda x: np.where(x > 0, x, np.float32(0.3) * x)),
     "elu": (lambda x: ops.elu(x, 0.7), [X], lambda x: np.where(x > 0, x, np.float32(0.7) * np.expm1(x))),
-    "selu": (ops.selu, [X], lambda x: np.float32(1.05070099) * np.where(x > 0, x, np.float32(1.67326324) * np.expm1(x))),
+    "selu": (
+        ops.selu,
+        [X],
+        lambda x: np.float32(1.05070099) * np.where(x > 0, x, np.float32(1.67326324) * np.expm1(x)),
+    ),
     "gelu": (ops.gelu, [X], lambda x: (x * scipy.special.ndtr(x)).astype("float32")),
     "gelu by tanh": (
         lambda x: ops.gelu(x, approximate=True),
@@ -235,7 +239,7 @@ FLAT = {"sign", "floor", "round", "round, halves", "stop_gradient", "zeros_like"
 
 
 def differentiable(name):
-    fn, arrays, reference = CASES[name]
+    _, arrays, reference = CASES[name]
     kinds = {a.dtype.kind for a in [*arrays, *map(np.asarray, tree.leaves(reference(*arrays)))]}
     return kinds == {"f"} and name not in FLAT | {"top_k", "affine", "conv", "lstm"}  # those follow
 
@@ -268,7 +272,7 @@ def test_binary_crossentropy_holds_for_large_logits(engine):
 
 @pytest.mark.parametrize("name", sorted(FLAT & {"sign", "floor", "round", "stop_gradient", "zeros_like"}))
 def test_gradients_of_steps_are_zero(name, training_engine):
-    y, grads = value_and_gradients(training_engine, CASES[name][0], [X], np.ones_like(X))
+    _, grads = value_and_gradients(training_engine, CASES[name][0], [X], np.ones_like(X))
     np.testing.assert_array_equal(grads[0], np.zeros_like(X))
 
 

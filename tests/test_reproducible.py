@@ -52,7 +52,7 @@ def test_initial_weights_are_the_same_on_every_engine(engine):
     np.testing.assert_array_equal(kernel.ravel()[:3], np.array(GOLDEN, "float32"))
 
 
-GOLDEN = [0.0, 0.0, 0.0]
+GOLDEN = [-0.5450180768966675, -0.4494399428367615, -0.2852535843849182]
 
 
 def test_two_models_of_one_seed_differ_and_so_do_two_layers():
@@ -138,15 +138,15 @@ def resident():
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_models_built_trained_and_dropped_leave_no_memory_behind(training_engine):
-    """200 models of 20,000 weights (80 kB each): the slope of the last 150 is below 50 kB a model."""
+    """200 models of 25,000 weights (100 kB each, moments not counted): below 50 kB a model from the 50th on."""
     x, y = data("dense", n=32)
     sizes = []
-    for _ in range(200):
+    for i in range(200):
         model = nl.Sequential([layers.Dense(2500, input_shape=(5,)), layers.Dense(3, activation="softmax")])
         model.compile("adam", "sparse_categorical_crossentropy")
         model.fit(x, y, verbose=0)
         del model
-        gc.collect()
-        sizes.append(resident())
-    slope = np.polyfit(np.arange(150), sizes[50:], 1)[0]
-    assert slope < 50_000
+        if i >= 49 and i % 10 == 9:
+            gc.collect()
+            sizes.append(resident())
+    assert np.polyfit(np.arange(len(sizes)), sizes, 1)[0] / 10 < 50_000

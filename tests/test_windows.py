@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from gradients import check_gradients, value_and_gradients
-from tolerances import assert_close
 
+from gradients import check_gradients, value_and_gradients
 from neuroloom import engines, ops
 from neuroloom.errors import ShapeError
+from tolerances import assert_close
 
 # (spatial lengths, window, strides, dilation, groups), each with both paddings where the window fits
 WINDOWS = [
@@ -22,6 +22,8 @@ WINDOWS = [
     ((7, 6), (2, 3), (1, 1), (3, 2), 1),
     ((7, 5), (3, 2), (1, 1), (2, 1), 4),
     ((5, 4), (1, 1), (2, 2), (1, 1), 1),
+    ((9, 8), (2, 3), (2, 3), (2, 1), 1),
+    ((9, 10), (3, 2), (2, 2), (2, 3), 1),
     ((3, 4), (3, 4), (1, 1), (1, 1), 1),
     ((1, 5), (1, 2), (1, 1), (1, 1), 1),
     ((3, 4, 5), (2, 1, 3), (1, 1, 1), (1, 1, 1), 1),
@@ -90,7 +92,10 @@ def test_conv_is_that_of_keras(case, padding, keras):
 @pytest.mark.parametrize("case", WINDOWS, ids=str)
 def test_gradients_of_conv(case, padding, training_engine):
     x, kernel, strides, dilation, groups = conv_case(case)
-    fn = lambda x, kernel: ops.conv(x, kernel, strides, padding, dilation, groups)
+
+    def fn(x, kernel):
+        return ops.conv(x, kernel, strides, padding, dilation, groups)
+
     check_gradients(fn, [x[:1], kernel], training_engine)
 
 
@@ -166,7 +171,10 @@ def test_ties_of_max_pool_go_to_the_first(case, padding, values, training_engine
     spatial, size, strides, dilation, _ = case
     x = {"few": np.round(image(spatial, 2)), "equal": 0 * image(spatial, 2), "negative": 0 * image(spatial, 2) - 3}
     x = x[values]
-    fn = lambda x: ops.max_pool(x, size, strides, padding)
+
+    def fn(x):
+        return ops.max_pool(x, size, strides, padding)
+
     ones = np.ones_like(ops.max_pool(x, size, strides, padding))
     _, (dx,) = value_and_gradients(training_engine, fn, [x], ones)
     expected = first_maxima(x, size, strides, pads(spatial, size, strides, dilation, padding))

@@ -369,6 +369,8 @@ def signature(value: Any) -> Any:
         return tuple(signature(v) for v in value)
     if isinstance(value, dict):
         return tuple((k, signature(v)) for k, v in value.items())
+    if isinstance(value, slice):  # cannot be hashed before Python 3.12
+        return (slice, value.start, value.stop, value.step)
     if isinstance(value, np.ndarray):
         return (value.shape, value.dtype.str, value.tobytes())
     return value

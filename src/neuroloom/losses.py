@@ -66,9 +66,7 @@ class Loss(Configured, kind="loss"):
         y_pred = _floating(engine, y_pred)
         shape, kind = tuple(y_pred.shape), dispatch.of_type(type(y_true))
         on_host = kind is None or kind.name == "numpy"
-        y_true = (
-            self.check(np.asarray(y_true), shape, "y_true") if on_host else self.fit(y_true, shape, "y_true")
-        )
+        y_true = self.check(np.asarray(y_true), shape, "y_true") if on_host else self.fit(y_true, shape, "y_true")
         dtype = engine.dtype_name(y_pred) if self.target_dtype == "float32" else self.target_dtype
         return reduce(self.values(engine.asarray(y_true, dtype), y_pred), sample_weight)
 
@@ -107,9 +105,7 @@ class Loss(Configured, kind="loss"):
                 "Targets are never broadcast: give the last layer as many units as the targets have columns, "
                 "or reshape the targets."
             )
-            raise ShapeError(
-                self._message(name, f"of the output's shape {_shown(shape)}", _shape_of(y), advice)
-            )
+            raise ShapeError(self._message(name, f"of the output's shape {_shown(shape)}", _shape_of(y), advice))
         return y
 
     def _message(self, name: str, expected: str, received: str, advice: str) -> str:
@@ -237,9 +233,7 @@ class CategoricalCrossentropy(Crossentropy):
         if _fits(y.shape, shape[:-1]) or _fits(y.shape, (*shape[:-1], 1)):
             advice = "Use SparseCategoricalCrossentropy, which takes class numbers."
             received = f"class numbers of shape {tuple(y.shape)}"
-            raise ShapeError(
-                self._message(name, f"in one-hot rows of shape {_shown(shape)}", received, advice)
-            )
+            raise ShapeError(self._message(name, f"in one-hot rows of shape {_shown(shape)}", received, advice))
         return super().fit(y, shape, name)
 
     def check(self, y: np.ndarray, shape: Shape, name: str) -> np.ndarray:

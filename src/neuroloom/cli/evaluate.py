@@ -22,7 +22,7 @@ from neuroloom.errors import DataError, nearest
 Examples:
   neuroloom evaluate digits.safetensors digits
   neuroloom evaluate flowers.safetensors more-flowers.csv
-"""
+""",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")

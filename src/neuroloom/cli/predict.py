@@ -23,7 +23,7 @@ from neuroloom.files.writer import replace_file
 Examples:
   neuroloom predict flowers.safetensors new.csv -o out.csv
   neuroloom predict digits.safetensors images.npy
-"""
+""",
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("new", type=click.Path(path_type=Path))

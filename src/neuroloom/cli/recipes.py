@@ -66,7 +66,7 @@ RECIPES = {
     "digits": Recipe(lambda: convolutional(32, 64), batch_size=32, epochs=40, patience=40),
     "mnist": Recipe(lambda: convolutional(16, 32), batch_size=64, epochs=5, patience=2),
     "fashion_mnist": Recipe(lambda: convolutional(16, 32, units=128), batch_size=64, epochs=8, patience=2),
-    "cifar10": Recipe(lambda: convolutional(32, 64, 128, units=128), batch_size=64, epochs=15, patience=3),
+    "cifar10": Recipe(lambda: convolutional(32, 64, 128, units=128), batch_size=64, epochs=10, patience=2),
     "imdb": Recipe(bag_of_words, batch_size=128, epochs=15, patience=2),
 }
 """Data set -> its recipe; all others are tables."""

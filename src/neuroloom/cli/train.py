@@ -40,7 +40,7 @@ Examples:
   neuroloom train digits
   neuroloom train flowers.csv --target species
   neuroloom train houses.csv --target price --epochs 50 --out models/houses.safetensors
-"""
+""",
 )
 @click.argument("data")
 @click.option("--target", metavar="COLUMN", help="The column of the CSV file to predict.")
@@ -187,8 +187,8 @@ def _show_plan(source: Source, parts: Parts, model: Model, recipe: Recipe, epoch
     if classes:
         show_fact("Target", f"{len(classes)} classes: {listed([str(label) for label in classes])}")
     else:
-        low, high = source.preparation.values(np.array([parts.y.min(), parts.y.max()]))
-        show_fact("Target", f"a number, from {low:.4g} to {high:.4g}")
+        mean, above = source.preparation.values(np.array([0.0, 1.0]))  # one standard deviation above the mean
+        show_fact("Target", f"a number, {mean:.4g} ± {above - mean:.4g} (mean ± standard deviation)")
     show_fact("Learning", f"Adam, batches of {recipe.batch_size}, at most {count(epochs, 'epoch')}, {engine.name}")
     for remark in source.notes:
         note(remark)

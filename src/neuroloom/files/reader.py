@@ -55,8 +55,8 @@ def read_header(path: str | os.PathLike[str]) -> Header:
     version = metadata.get("version", "")
     if version != str(VERSION):
         raise ModelFileError(path, f"has format version {version!r}; this library reads {VERSION}.", "Update neuroloom.")
-    text = metadata.get("record", "")
-    if metadata.get("record_sha256") != record_digest(text):
+    text = metadata.get("record")
+    if not isinstance(text, str) or metadata.get("record_sha256") != record_digest(text):
         raise ModelFileError(path, "is damaged: its record does not match its digest.")
     weights = {name: _weight(path, name, entry) for name, entry in entries.items()}
     total = sum(SIZES[dtype] * math.prod(shape) for dtype, shape in weights.values())

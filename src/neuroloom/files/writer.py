@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -33,7 +34,17 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], record
         "weights_sha256": weights_digest(arrays),
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    replace_file(Path(path), safetensors.numpy.save(contiguous, metadata))
+    replace_file(Path(path), _ordered(safetensors.numpy.save(contiguous, metadata)))
+
+
+def _ordered(content: bytes) -> bytes:
+    """The same file with its metadata in the order of their names: safetensors gives them in a random one."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # the format wants weights to begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def replace_file(path: Path, content: bytes) -> None:

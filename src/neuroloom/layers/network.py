@@ -49,7 +49,8 @@ class Network(Layer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if any(isinstance(node, Node) and node.call is not None for node in tree.leaves(self.inputs)):
+        self._check_symbols()
+        if any(node.call is not None for node in tree.leaves(self.inputs)):
             inputs, outputs = _cut(self.inputs, self.outputs)
             object.__setattr__(self, "inputs", inputs)
             object.__setattr__(self, "outputs", outputs)
@@ -60,12 +61,15 @@ class Network(Layer):
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, f"_{name}", value)
 
-    def _check_connected(self) -> None:
+    def _check_symbols(self) -> None:
         given = tree.leaves(self.inputs)
         if not given or not all(isinstance(n, Node) for n in [*given, *tree.leaves(self.outputs)]):
             raise ConfigurationError(
                 "A network is made of symbolic inputs and outputs: x = Input((8,)); y = Dense(1)(x); Model(x, y)."
             )
+
+    def _check_connected(self) -> None:
+        given = tree.leaves(self.inputs)
         for node in self.order:
             if node.call is None and node not in given:
                 raise ConfigurationError(f"The outputs depend on {node!r}, which is not among the inputs.")
@@ -92,6 +96,8 @@ class Network(Layer):
 
     def __call__(self, x: Any, *, training: bool = False, key: Any = None) -> Any:
         """As for any layer; several inputs are given as a list or dict like `inputs`."""
+        if isinstance(x, dict) and isinstance(self.inputs, dict):
+            x = self._by_name(x)
         if has_node(x) and not isinstance(x, Node) and not isinstance(self.inputs, list | tuple):
             raise ShapeError(f"{self.label} expected one input, received {len(x)}.")
         return super().__call__(x, training=training, key=key)
@@ -102,10 +108,15 @@ class Network(Layer):
             value_of[node] = value
         return tree.map(value_of.__getitem__, self.outputs)
 
+    def _by_name(self, x: dict[str, Any]) -> list[Any]:
+        if set(x) != set(self.inputs):
+            raise ShapeError(f"{self.label} expected inputs named {list(self.inputs)}, received {list(x)}.")
+        return [x[name] for name in self.inputs]
+
     def _ends(self, x: Any) -> dict[Node, Any]:
         if isinstance(self.inputs, Node):
             return {self.inputs: x}
-        if isinstance(self.inputs, dict):
+        if isinstance(self.inputs, dict) and isinstance(x, dict):
             return {node: x[name] for name, node in self.inputs.items()}
         return dict(zip(tree.leaves(self.inputs), tree.leaves(x), strict=True))
 
@@ -222,7 +233,7 @@ class Network(Layer):
         layers = [{"name": name, **_layer_json(layer)} for layer, name in self.names.items()]
         nodes = [_node_json(node, number, place) for node in self.order]
         ends = {"inputs": _encode(self.inputs, number), "outputs": _encode(self.outputs, number)}
-        own = {"name": self.name} if self.name else {}
+        own: dict[str, Any] = {"name": self.name} if self.name else {}
         own |= {} if self.trainable else {"trainable": False}
         return {**own, "layers": layers, "nodes": nodes, **ends}
 
@@ -294,7 +305,11 @@ def _name_layers(order: list[Node]) -> dict[Layer, str]:
 
 
 def _free_name(base: str, taken: set[str]) -> str:
-    return base if base not in taken else next(f"{base}_{i}" for i in range(1, len(taken) + 2) if f"{base}_{i}" not in taken)
+    return (
+        base
+        if base not in taken
+        else next(f"{base}_{i}" for i in range(1, len(taken) + 2) if f"{base}_{i}" not in taken)
+    )
 
 
 # ------------------------------------------------------------------------------------------------ graph as JSON
@@ -382,5 +397,3 @@ _OPS: dict[str, Callable[..., Array]] = {
     name: fn for name in ops.__all__ if callable(fn := getattr(ops, name)) and hasattr(fn, "__wrapped__")
 }
 """The operations that a model file may name."""
-
-

@@ -26,10 +26,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise ModelFileError(path, "holds weights but no model.", "Build the model and call load_weights.")
     try:
         model = CLASSES[record["model"]["class"]].from_config(record["model"])
-        settings = {name: config.from_json(value) for name, value in (record.get("compile") or {}).items()}
+        if record.get("compile"):
+            model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
     except (NeuroloomError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error
     model.load_weights(path)
-    if settings:
-        model.compile(**settings)
     return model

@@ -258,7 +258,7 @@ class Model:
                 f"The learning rate follows {self.optimizer.learning_rate!r} and cannot be set. "
                 f"Compile with a number to change it while training."
             )
-        self._rate = config.Number(0, expects="a number of at least 0")(float(value))
+        self._rate = _checked("learning_rate", value, config.Number(0, expects="a number of at least 0"))
 
     # ----------------------------------------------------------------------------------------------- training
 

@@ -140,7 +140,7 @@ class BatchFeed:
     def __init__(self, engine: Engine, batches: Iterable[Tree], steps: int | None = None) -> None:
         self.engine, self.batches, self.limit = engine, batches, steps
         self.steps = steps or operator.length_hint(batches) or None
-        self._running = iter(batches) if iter(batches) is batches else None
+        self._running = batches if isinstance(batches, Iterator) else None
 
     def epoch(self, number: int) -> Iterator[Segment]:
         source = self._running if self._running is not None else iter(self.batches)

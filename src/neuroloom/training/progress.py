@@ -65,9 +65,7 @@ class Moment:
     def pace(self) -> str:
         """Time per step, as "1.2 ms/step"."""
         seconds = self.seconds / max(self.step, 1)
-        for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-            if seconds * scale >= 1:
-                break
+        scale, unit = (1, "s") if seconds >= 1 else (1e3, "ms") if seconds >= 1e-3 else (1e6, "µs")
         return f"{seconds * scale:.3g} {unit}/step"
 
     @property
