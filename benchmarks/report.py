@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from benchmarks.peers import PEERS
@@ -68,7 +69,7 @@ def verdicts(targets: list[dict[str, Any]]) -> str:
 
 def row_section(name: str, row: dict[str, Any]) -> str:
     """One row's table."""
-    facts = f"{row['data']}; {row['steps']} steps an epoch, {row['epochs_per_call']} epochs a call."
+    facts = f"{row['data']}. Steps in an epoch: {row['steps']}; epochs in a measured call: {row['epochs_per_call']}."
     head = ("", "ms / step", "median s", "least s", "quartiles s", "first epoch s")
     body = (line(peer, result) for peer, result in row["peers"].items())
     return "\n\n".join([f"## {name}", facts, table(head, body)])
@@ -89,8 +90,6 @@ def digits(value: float) -> str:
     >>> digits(0.00012345), digits(12.3456), digits(12345.6)
     ('0.0001234', '12.35', '12346')
     """
-    from decimal import Decimal
-
     return f"{Decimal(f'{value:.4g}'):f}" if value < 1000 else f"{value:.0f}"
 
 

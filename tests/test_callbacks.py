@@ -141,7 +141,7 @@ def test_an_instance_forgets_its_earlier_training():
 
 
 def test_unknown_monitor_names_the_nearest_key():
-    with pytest.raises(ConfigurationError, match="'val_acuracy', but the logs hold loss, val_accuracy. Did you mean"):
+    with pytest.raises(ConfigurationError, match=r"'val_acuracy', but the logs hold loss, val_accuracy\. Did you mean"):
         train(EarlyStopping("val_acuracy", mode="max"), [0.5], monitor="val_accuracy")
     with pytest.raises(ConfigurationError, match="Give fit validation_data or validation_split"):
         train(EarlyStopping(), [0.5], monitor="accuracy")
@@ -159,7 +159,7 @@ def test_direction_by_name(name, way):
 
 
 def test_a_name_without_a_direction_needs_a_mode():
-    with pytest.raises(ConfigurationError, match="'energy' whether smaller or larger is better. Give mode='min'"):
+    with pytest.raises(ConfigurationError, match=r"'energy' whether smaller or larger is better\. Give mode='min'"):
         EarlyStopping("energy")
     assert EarlyStopping("energy", mode="max").falls is False
 
@@ -243,7 +243,7 @@ def test_checkpoint_every_seven_steps_counts_across_epochs(tmp_path):
 
 
 def test_checkpoint_names_what_it_cannot_fill_in(tmp_path):
-    with pytest.raises(ConfigurationError, match="cannot fill {val_los} .* Did you mean 'val_loss'?"):
+    with pytest.raises(ConfigurationError, match=r"cannot fill {val_los} .* Did you mean 'val_loss'\?"):
         train(ModelCheckpoint(tmp_path / "{val_los}"), [1.0])
 
 
@@ -266,7 +266,7 @@ def test_csv_appends_below_the_same_columns(tmp_path):
     assert path.read_text() == "epoch,loss,val_loss\n0,10.0,1.0\n0,10.0,2.0\n"
     train(CSVLogger(path), [3.0])
     assert path.read_text() == "epoch,loss,val_loss\n0,10.0,3.0\n"
-    with pytest.raises(ConfigurationError, match="expected the columns of .*, received 'accuracy' in epoch 1"):
+    with pytest.raises(ConfigurationError, match=r"expected the columns of .*, received 'accuracy' in epoch 1"):
         train(CSVLogger(path, append=True), [1.0], monitor="accuracy")
 
 
@@ -327,7 +327,7 @@ def without_time(path):
     return [{k: v for k, v in strict(line).items() if k != "time"} for line in path.read_text().splitlines()]
 
 
-@pytest.mark.parametrize("stop", range(1, 11))
+@pytest.mark.parametrize("stop", range(1, 9))
 def test_resuming_is_equal_to_never_stopping(tmp_path, stop):
     values = [0.9, 0.7, 0.8, 0.75, 0.6, 0.65, 0.66, 0.61, 0.62, 0.5, 0.4]
     whole, halves = tmp_path / "whole", tmp_path / "halves"
@@ -343,10 +343,6 @@ def test_resuming_is_equal_to_never_stopping(tmp_path, stop):
             every.on_epoch_begin(epoch)
             broken.weights = [np.full(1, epoch + 1.0)]
             every.on_epoch_end(epoch, {"loss": 10.0 - epoch, "val_loss": value})
-            if broken.stop_training:
-                break
-    if stop > 8:  # stopped before there was anything to resume
-        return
     broken.saved = [p for p in broken.saved if int(p.rsplit("/", 1)[1]) <= stop]
     broken.learning_rate, broken.stop_training = rate, False
     _, _, again = train(all_of_them(halves), values, model=broken, state=state, first=stop)

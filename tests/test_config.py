@@ -248,7 +248,7 @@ def test_set_random_seed_also_seeds_python_and_numpy():
 
     def draw():
         config.set_random_seed(5)
-        return random.random(), float(np.random.random())
+        return random.random(), float(np.random.random())  # noqa: NPY002
 
     assert draw() == draw()
     assert_close(np.array(draw()), np.array(draw()))

@@ -1,4 +1,5 @@
 """Wrong uses of layers and networks, each with its text: what was expected, what was received, what to do."""
+# ruff: noqa: E501
 
 import pickle
 

@@ -58,7 +58,9 @@ OPTIMIZERS = [
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: type(o).__name__)
 def test_a_loaded_model_trains_like_the_saved_one(optimizer, tmp_path):
     x, y = binary(n=24)
-    model = small(optimizer, nl.losses.BinaryCrossentropy(label_smoothing=0.1), metrics=["acc", nl.metrics.AUC(num_thresholds=9)])
+    model = small(
+        optimizer, nl.losses.BinaryCrossentropy(label_smoothing=0.1), metrics=["acc", nl.metrics.AUC(num_thresholds=9)]
+    )
     model.save(tmp_path / "m.nl")
     again = nl.load_model(tmp_path / "m.nl")
     assert config.signature(again.optimizer) == config.signature(optimizer)
@@ -403,7 +405,9 @@ def test_a_refused_file_changes_nothing(good, tmp_path):
     with pytest.raises(ModelFileError, match="weights do not match"):
         model.load_weights(tmp_path / "m.nl")
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-    with pytest.raises(ModelFileError, match=r"'dense/kernel' has shape \(2, 3\) of F32, expected \(5, 7\).*'dense_1/bias'"):
+    with pytest.raises(
+        ModelFileError, match=r"'dense/kernel' has shape \(2, 3\) of F32, expected \(5, 7\).*'dense_1/bias'"
+    ):
         (tmp_path / "m.nl").write_bytes(good[0])
         net("dense").load_weights(tmp_path / "m.nl")
 

@@ -60,7 +60,9 @@ def test_weights_of_classes_and_samples_count_as_in_keras(keras, weights):
     shape, make = NETS["dense"]
     model = net("dense")
     loss = "sparse_categorical_crossentropy"
-    expected, _ = keras_fit(keras, model, make, shape, "adam", loss, ["accuracy"], x, y, batch_size=16, epochs=3, **given)
+    expected, _ = keras_fit(
+        keras, model, make, shape, "adam", loss, ["accuracy"], x, y, batch_size=16, epochs=3, **given
+    )
     near(model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0, **given).history, expected)
 
 
@@ -103,7 +105,11 @@ def test_metrics_penalties_and_running_values_are_those_of_keras(keras):
     model = nl.Sequential([nl.Input((2,)), *make(layers)])
     model.compile("sgd", "binary_crossentropy", metrics=["acc", "precision", "recall", nl.metrics.AUC()])
     other = twin(keras, model, make, (2,))
-    kinds = [keras.metrics.Precision(name="precision"), keras.metrics.Recall(name="recall"), keras.metrics.AUC(name="auc")]
+    kinds = [
+        keras.metrics.Precision(name="precision"),
+        keras.metrics.Recall(name="recall"),
+        keras.metrics.AUC(name="auc"),
+    ]
     other.compile("sgd", "binary_crossentropy", metrics=["acc", *kinds])
     mine, theirs = [], []
     other.fit(
@@ -134,7 +140,11 @@ def test_several_outputs_train_as_in_keras(keras):
     theirs = build(keras.layers, keras.Model, keras.Input)
     theirs.set_weights(mine.get_weights())
     losses = {"size": "mse", "kind": "sparse_categorical_crossentropy"}
-    given = {"loss": losses, "loss_weights": {"size": 0.3, "kind": 2.0}, "metrics": {"size": ["mae"], "kind": ["accuracy"]}}
+    given = {
+        "loss": losses,
+        "loss_weights": {"size": 0.3, "kind": 2.0},
+        "metrics": {"size": ["mae"], "kind": ["accuracy"]},
+    }
     mine.compile(optimizer="adam", **given)
     theirs.compile(optimizer="adam", **given)
     expected = theirs.fit([a, b], y, batch_size=16, epochs=3, shuffle=False, verbose=0).history

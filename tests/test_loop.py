@@ -196,7 +196,9 @@ def test_the_layer_is_named_inside_nested_models_and_for_generators(training_eng
 def test_the_epoch_is_named(training_engine):
     model = diverging()
     x, y = np.full((6, 1), 0.5), np.ones(6)
-    grow = callbacks.LambdaCallback(on_epoch_begin=lambda e, _: setattr(model, "learning_rate", 1e30 if e == 2 else 0.0))
+    grow = callbacks.LambdaCallback(
+        on_epoch_begin=lambda e, _: setattr(model, "learning_rate", 1e30 if e == 2 else 0.0)
+    )
     with pytest.raises(NonFiniteError, match=r"step \d of epoch [34].*"):
         model.fit(x, y, batch_size=2, epochs=5, verbose=0, callbacks=[grow])
 
@@ -222,7 +224,9 @@ def test_terminate_on_nan_stops_quietly(training_engine):
     x = np.full((14, 1), 0.5)
     x[8] = 100.0
     model, seen = diverging(), []
-    ends = callbacks.LambdaCallback(on_epoch_end=lambda e, logs: seen.append(e), on_train_end=lambda logs: seen.append("end"))
+    ends = callbacks.LambdaCallback(
+        on_epoch_end=lambda e, logs: seen.append(e), on_train_end=lambda logs: seen.append("end")
+    )
     given = {"batch_size": 2, "shuffle": False, "epochs": 3, "verbose": 0, "validation_data": (x[:2], [1.0, 1.0])}
     history = model.fit(x, np.ones(14), callbacks=[callbacks.TerminateOnNaN(), ends], **given)
     assert seen == [0, "end"]

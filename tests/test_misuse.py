@@ -239,7 +239,13 @@ def test_wrong_calls_leave_the_model_as_it_was():
     """After all errors of fit the same model still trains, from the same weights."""
     model = small()
     before = model.get_weights()
-    for given in ({"epochs": 0}, {"batch_size": 0}, {"validation_split": 2.0}, {"sample_weight": [1.0]}, {"engine": "x"}):
+    for given in (
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"validation_split": 2.0},
+        {"sample_weight": [1.0]},
+        {"engine": "x"},
+    ):
         with pytest.raises(NeuroloomError):
             fit(model, **given)
     with pytest.raises(NeuroloomError):

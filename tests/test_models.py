@@ -17,7 +17,9 @@ WAYS = {
     "added": lambda: _added(nl.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)),
     "added, input shape": lambda: _added(layers.Dense(3, activation="relu", input_shape=(4,)), layers.Dense(2)),
     "first data": lambda: _called(nl.Sequential([layers.Dense(3, activation="relu"), layers.Dense(2)])),
-    "generator": lambda: nl.Sequential(layer for layer in [nl.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)]),  # fmt: skip
+    "generator": lambda: nl.Sequential(
+        layer for layer in [nl.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)]
+    ),  # fmt: skip
     "popped": lambda: _popped(),
     "functional": lambda: _functional(),
     "config": lambda: nl.Sequential.from_config(WAYS["input"]().get_config()),
@@ -51,15 +53,23 @@ def _functional():
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_builds_the_same_network(way):
     model = WAYS[way]()
-    assert (model.input_shape, model.output_shape, model.count_params()) == ((None, 4), (None, 2), 4 * 3 + 3 + 3 * 2 + 2)
+    assert (model.input_shape, model.output_shape, model.count_params()) == (
+        (None, 4),
+        (None, 2),
+        4 * 3 + 3 + 3 * 2 + 2,
+    )
     assert [type(layer).__name__ for layer in model.layers] == ["Dense", "Dense"]
     assert {path: w.shape for path, w in model.weights.items()} == {
         "dense/kernel": (4, 3), "dense/bias": (3,), "dense_1/kernel": (3, 2), "dense_1/bias": (2,),
     }  # fmt: skip
-    kernel, bias, kernel_1, bias_1 = (np.random.default_rng(i).normal(size=w.shape) for i, w in enumerate(model.get_weights()))
+    kernel, bias, kernel_1, bias_1 = (
+        np.random.default_rng(i).normal(size=w.shape) for i, w in enumerate(model.get_weights())
+    )
     model.set_weights([kernel, bias, kernel_1, bias_1])
     x = np.random.default_rng(9).normal(size=(5, 4))
-    np.testing.assert_allclose(model.predict(x), np.maximum(x @ kernel + bias, 0) @ kernel_1 + bias_1, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        model.predict(x), np.maximum(x @ kernel + bias, 0) @ kernel_1 + bias_1, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_weights_stay_when_layers_are_added_and_removed():
@@ -227,9 +237,15 @@ def test_copies_of_models_are_equal_and_independent(way):
 
 # ---------------------------------------------------------------------------------------------------- as text
 
+
 def test_the_summary_of_a_chain():
     model = nl.Sequential(
-        [layers.Conv2D(4, 3, input_shape=(8, 6, 2)), layers.BatchNormalization(), layers.Flatten(), layers.Dense(10, name="digits")]
+        [
+            layers.Conv2D(4, 3, input_shape=(8, 6, 2)),
+            layers.BatchNormalization(),
+            layers.Flatten(),
+            layers.Dense(10, name="digits"),
+        ]
     )
     lines = []
     table = model.summary(print_fn=lines.append)

@@ -137,14 +137,15 @@ def resident():
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
-def test_models_built_trained_and_dropped_leave_no_memory_behind(training_engine):
+@pytest.mark.parametrize("name", ["jax", pytest.param("torch", marks=pytest.mark.slow)])
+def test_models_built_trained_and_dropped_leave_no_memory_behind(name):
     """200 models of 25,000 weights (100 kB each, moments not counted): below 50 kB a model from the 50th on."""
     x, y = data("dense", n=32)
     sizes = []
     for i in range(200):
         model = nl.Sequential([layers.Dense(2500, input_shape=(5,)), layers.Dense(3, activation="softmax")])
         model.compile("adam", "sparse_categorical_crossentropy")
-        model.fit(x, y, verbose=0)
+        model.fit(x, y, verbose=0, engine=name)
         del model
         if i >= 49 and i % 10 == 9:
             gc.collect()

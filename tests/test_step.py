@@ -181,14 +181,15 @@ def test_statistics_move_in_training_and_only_there(training_engine):
 
 
 def test_layers_that_are_not_trainable_stay(training_engine):
-    model = nl.Sequential(
-        [layers.Dense(3, activation="tanh", trainable=False, input_shape=(2,)), layers.Dense(1)]
-    )
+    model = nl.Sequential([layers.Dense(3, activation="tanh", trainable=False, input_shape=(2,)), layers.Dense(1)])
     model.compile("adam", "mse")
     before = model.weights
     model.fit(X, Y, epochs=2, verbose=0)
     after = model.weights
-    assert [path for path in before if not np.array_equal(before[path], after[path])] == ["dense_1/kernel", "dense_1/bias"]
+    assert [path for path in before if not np.array_equal(before[path], after[path])] == [
+        "dense_1/kernel",
+        "dense_1/bias",
+    ]
     assert list(model.trainable_weights) == ["dense_1/kernel", "dense_1/bias"]
 
 

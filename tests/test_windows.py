@@ -22,6 +22,9 @@ WINDOWS = [
     ((7, 6), (2, 3), (1, 1), (3, 2), 1),
     ((7, 5), (3, 2), (1, 1), (2, 1), 4),
     ((5, 4), (1, 1), (2, 2), (1, 1), 1),
+    ((7,), (3,), (3,), (1,), 1),
+    ((5, 8), (2, 3), (2, 3), (1, 1), 1),
+    ((3, 5, 4), (2, 2, 3), (2, 2, 3), (1, 1, 1), 1),
     ((9, 8), (2, 3), (2, 3), (2, 1), 1),
     ((9, 10), (3, 2), (2, 2), (2, 3), 1),
     ((3, 4), (3, 4), (1, 1), (1, 1), 1),
@@ -179,6 +182,16 @@ def test_ties_of_max_pool_go_to_the_first(case, padding, values, training_engine
     _, (dx,) = value_and_gradients(training_engine, fn, [x], ones)
     expected = first_maxima(x, size, strides, pads(spatial, size, strides, dilation, padding))
     np.testing.assert_array_equal(dx, expected)
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (2, 3)])  # overlapping windows, and not
+def test_nan_wins_in_max_pool(strides, engine):
+    x = image((5, 7), 2)
+    x[0, 2, 3, 1] = np.nan
+    marked = np.isnan(x).astype("float32")
+    expected = ops.max_pool(marked, (2, 3), strides) > 0
+    y = engine.to_numpy(engine.compile(lambda x: ops.max_pool(x, (2, 3), strides))(engine.asarray(x)))
+    np.testing.assert_array_equal(np.isnan(y), expected)
 
 
 DILATED = [((9,), (3,), (2,), ((1, 2),), (2,)), ((6, 7), (2, 3), (1, 2), ((0, 1), (2, 0)), (3, 2))]

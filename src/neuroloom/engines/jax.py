@@ -64,14 +64,18 @@ class JaxEngine(Engine):
         return jnp.zeros((2, *shape), jnp.float32)
 
     def add_to_sum(self, total: Array, x: Any) -> Array:
-        """Knuth's TwoSum: total[0] is the rounded sum, total[1] what rounding took, since there is no float64.
+        """Two floats for one (Dekker, 1971), since there is no float64: total[1] is what rounding took from total[0].
 
-        A plain float32 sum of ones stops at 2²⁴; this one loses no whole number before 2⁴⁷ or so.
+        A plain float32 sum of ones stops at 2²⁴; this one loses no whole number before 2⁴⁷ or so, because what
+        was taken goes back as soon as it is large enough.
         """
-        old, error = total
-        new = old + jnp.asarray(x, jnp.float32)
+        old, taken = total
+        x = jnp.asarray(x, jnp.float32)
+        new = old + x
         rest = new - old
-        return jnp.stack([new, error + ((old - (new - rest)) + (x - rest))])
+        taken = taken + ((old - (new - rest)) + (x - rest))
+        high = new + taken
+        return jnp.stack([high, taken - (high - new)])
 
     def sum_value(self, total: Array) -> Array:
         return total[0] + total[1]
