@@ -31,7 +31,7 @@ def main(engine=None, epochs=4):
     model.compile(optimizer="rmsprop", loss="binary_crossentropy", metrics=["accuracy"])
     model.fit(x_train, train_labels, epochs=epochs, batch_size=512, engine=engine)
 
-    test_loss, test_acc = model.evaluate(x_test, test_labels, verbose=0, engine=engine)
+    _, test_acc = model.evaluate(x_test, test_labels, verbose=0, engine=engine)
     print(f"test accuracy: {test_acc:.4f}")
     return test_acc
 

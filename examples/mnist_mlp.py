@@ -14,7 +14,7 @@ def main(engine=None, epochs=5):
     model.compile(optimizer="rmsprop", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(train_images, train_labels, epochs=epochs, batch_size=128, engine=engine)
 
-    test_loss, test_acc = model.evaluate(test_images, test_labels, verbose=0, engine=engine)
+    _, test_acc = model.evaluate(test_images, test_labels, verbose=0, engine=engine)
     print(f"test accuracy: {test_acc:.4f}")
     return test_acc
 

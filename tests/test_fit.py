@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import neuroloom as nl
-from neuroloom import layers
 from nets import CLASSES, NETS, binary, data, net, same, small, twin
+from neuroloom import layers
 
 CURVE = 1e-4
 """Relative difference of two trainings after tens of steps in float32: rounding errors grow with every step."""
@@ -98,7 +98,7 @@ def test_metrics_penalties_and_running_values_are_those_of_keras(keras):
     """Binary classification with an L2 penalty; every step's running loss, accuracy, precision, recall and AUC."""
     x, y = binary()
 
-    def make(L):  # noqa: N803
+    def make(L):
         decay = "l2" if L is layers else keras.regularizers.L2(0.01)
         return [L.Dense(4, activation="relu", kernel_regularizer=decay), L.Dense(1, activation="sigmoid")]
 
@@ -131,7 +131,7 @@ def test_several_outputs_train_as_in_keras(keras):
     a, b = rng.normal(size=(50, 3)).astype("f"), rng.normal(size=(50, 4)).astype("f")
     y = {"size": (a[:, :1] * b[:, 1:2]).astype("f"), "kind": rng.integers(0, 3, 50)}
 
-    def build(L, model, inp):  # noqa: N803
+    def build(L, model, inp):
         p, q = inp((3,), name="a"), inp((4,), name="b")
         h = L.Dense(6, activation="tanh")(L.Concatenate()([p, q]))
         return model([p, q], [L.Dense(1, name="size")(h), L.Dense(3, activation="softmax", name="kind")(h)])

@@ -1,13 +1,15 @@
 """Chunks, callbacks, compiled programs, and what happens when a loss is not finite or a user interrupts."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import neuroloom as nl
+from nets import binary, net, same, small
 from neuroloom import callbacks, layers
 from neuroloom.errors import DataError, NonFiniteError
 from neuroloom.training import compilations, loop
-from nets import binary, net, same, small
 
 
 def steps(rows):
@@ -330,7 +332,7 @@ def test_a_learning_rate_set_between_steps_takes_effect(training_engine):
 
     model = small("sgd")
     model.fit(x, y, batch_size=8, verbose=0, callbacks=[Freeze()])
-    moved = [not np.array_equal(a, b) for a, b in zip(seen, seen[1:], strict=False)]
+    moved = [not np.array_equal(a, b) for a, b in itertools.pairwise(seen)]
     assert moved == [True, True, False, False]
     assert model.learning_rate == 0.0
 
@@ -417,8 +419,8 @@ def test_an_unknown_monitor_is_an_error_that_names_the_nearest():
     x, y = binary(n=20)
     with pytest.raises(nl.errors.ConfigurationError, match="mode='min' or mode='max'"):
         callbacks.EarlyStopping("val_los")
+    watch = callbacks.EarlyStopping("val_los", mode="min")
     with pytest.raises(nl.errors.ConfigurationError, match="Did you mean 'val_loss'"):
-        watch = callbacks.EarlyStopping("val_los", mode="min")
         small().fit(x, y, verbose=0, callbacks=[watch], validation_split=0.2)
     with pytest.raises(nl.errors.ConfigurationError, match=r"'val_loss'.*validation_data or validation_split"):
         small().fit(x, y, verbose=0, callbacks=[callbacks.EarlyStopping()])

@@ -1,10 +1,13 @@
 """Wrong calls: each one is an error of the right class that says what was expected, received, and what to do."""
 
+# ruff: noqa: E501  (tables, one case a line)
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import neuroloom as nl
+from nets import binary, small
 from neuroloom import callbacks, layers, optimizers
 from neuroloom.errors import (
     ConfigurationError,
@@ -15,7 +18,6 @@ from neuroloom.errors import (
     ShapeError,
     UnknownNameError,
 )
-from nets import binary, small
 
 X, Y = binary(n=20)
 LABELS = np.arange(20) % 3

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import neuroloom as nl
+from nets import NETS, binary, net, same, small
 from neuroloom import layers
 from neuroloom.errors import ConfigurationError, ShapeError
-from nets import NETS, binary, net, same, small
 
 WAYS = {
     "input": lambda: nl.Sequential([nl.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)]),
@@ -19,7 +19,7 @@ WAYS = {
     "first data": lambda: _called(nl.Sequential([layers.Dense(3, activation="relu"), layers.Dense(2)])),
     "generator": lambda: nl.Sequential(
         layer for layer in [nl.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)]
-    ),  # fmt: skip
+    ),
     "popped": lambda: _popped(),
     "functional": lambda: _functional(),
     "config": lambda: nl.Sequential.from_config(WAYS["input"]().get_config()),
@@ -176,13 +176,13 @@ def test_layers_by_name():
     model = net("convolution")
     assert [type(layer).__name__ for layer in model.layers] == ["Conv2D", "MaxPooling2D", "Flatten", "Dense"]
     assert model.get_layer("conv2d").filters == 4
-    with pytest.raises(ConfigurationError, match="no layer 'conv_2d'. Did you mean 'conv2d'"):
+    with pytest.raises(ConfigurationError, match=r"no layer 'conv_2d'. Did you mean 'conv2d'"):
         model.get_layer("conv_2d")
 
 
 def test_a_model_without_a_shape_says_what_is_missing():
     model = nl.Sequential([layers.Dense(3)])
-    for act in (lambda: model.weights, lambda: model.summary(), lambda: model.layers[0] and model.count_params(), lambda: model.output_shape):  # fmt: skip
+    for act in (lambda: model.weights, model.summary, model.count_params, lambda: model.output_shape):
         with pytest.raises(ShapeError, match=r"input_shape=.*Input.*or call fit or predict"):
             act()
     assert repr(model) == "<Sequential, input shape unknown>"
@@ -191,9 +191,9 @@ def test_a_model_without_a_shape_says_what_is_missing():
 WRONG_WEIGHTS = {
     "too few": (lambda ws: ws[:-1], r"has 4 weights, received 3"),
     "too many": (lambda ws: [*ws, ws[0]], r"has 4 weights, received 5"),
-    "transposed": (lambda ws: [ws[0].T, *ws[1:]], r"'dense/kernel' expected an array of shape \(2, 3\), received shape \(3, 2\)"),
+    "transposed": (lambda ws: [ws[0].T, *ws[1:]], r"'dense/kernel' expected .* \(2, 3\), received shape \(3, 2\)"),
     "unknown path": (lambda ws: {"dense/kernle": ws[0]}, r"no weight 'dense/kernle'. Did you mean 'dense/kernel'"),
-    "missing path": (lambda ws: {"dense/kernel": ws[0]}, r"'dense/bias' expected an array of shape \(3,\), received nothing"),
+    "missing path": (lambda ws: {"dense/kernel": ws[0]}, r"'dense/bias' expected .* shape \(3,\), received nothing"),
 }  # fmt: skip
 
 

@@ -118,6 +118,19 @@ def test_the_bar_while_an_epoch_runs(clock):
     assert shown(screen.file.getvalue()) == []  # an epoch that was broken off leaves nothing
 
 
+def test_the_bar_is_gone_when_its_epoch_has_ended(clock):
+    screen = console()
+    callback = Progress(1, screen)
+    callback.set_params({"epochs": 9, "steps": 5, "verbose": 1})
+    callback.on_train_begin()
+    callback.on_epoch_begin(0)
+    clock.wait(1)
+    callback.on_chunk_end(5, {"loss": 3.0})
+    callback.on_epoch_end(0, {"loss": 0.25})
+    assert shown(screen.file.getvalue()) == ["Epoch 1/9  1.0 s  200 ms/step  loss 0.2500"]
+    callback.close()
+
+
 def test_a_narrow_terminal_gets_a_second_row(clock):
     screen = console(width=70)
     train(Progress(1, screen), 1, lambda: clock.wait(2.0))
@@ -227,6 +240,7 @@ def in_a_terminal(ending, act=lambda process: None):
         text += part
         if b"READY" in text and not acted:
             acted = True
+            time.sleep(0.5)  # by then the program sleeps: it is not in the midst of a line
             act(process)
     os.close(main)
     process.stderr.close()

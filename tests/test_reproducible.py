@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import neuroloom as nl
+from nets import binary, data, same, small
 from neuroloom import layers
 from neuroloom.layers import Context
-from nets import binary, data, same, small
 
 PROGRAM = """
 import hashlib, sys
@@ -22,7 +22,8 @@ import neuroloom as nl
 from nets import binary
 nl.utils.set_random_seed(int(sys.argv[2]))
 L = nl.layers
-model = nl.Sequential([L.Dense(8, activation="relu", input_shape=(2,)), L.Dropout(0.5), L.BatchNormalization(), L.Dense(1, activation="sigmoid")])
+first, last = L.Dense(8, activation="relu", input_shape=(2,)), L.Dense(1, activation="sigmoid")
+model = nl.Sequential([first, L.Dropout(0.5), L.BatchNormalization(), last])
 model.compile("adam", "binary_crossentropy")
 model.fit(*binary(), batch_size=16, epochs=3, verbose=0, engine=sys.argv[1])
 print(hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest())

@@ -126,7 +126,10 @@ def test_a_running_mean_weighs_batches_by_their_size(training_engine):
     assert rows[1]["mae"] == pytest.approx(np.abs(p - Y).mean(), rel=1e-5)
 
 
-@pytest.mark.parametrize("activation, loss_name, wrong", [("sigmoid", "binary_crossentropy", 300.0), ("softmax", "categorical_crossentropy", 600.0)])  # fmt: skip
+@pytest.mark.parametrize(
+    "activation, loss_name, wrong",
+    [("sigmoid", "binary_crossentropy", 300.0), ("softmax", "categorical_crossentropy", 600.0)],
+)
 def test_a_saturated_output_has_an_exact_loss_and_a_gradient(training_engine, activation, loss_name, wrong):
     """-log sigmoid(-300) is 300, which no probability in 32 bits can tell."""
     units = 1 if activation == "sigmoid" else 2

@@ -54,7 +54,8 @@ def read_header(path: str | os.PathLike[str]) -> Header:
         raise ModelFileError(path, "is a safetensors file, but no model of neuroloom.")
     version = metadata.get("version", "")
     if version != str(VERSION):
-        raise ModelFileError(path, f"has format version {version!r}; this library reads {VERSION}.", "Update neuroloom.")
+        reason = f"has format version {version!r}; this library reads {VERSION}."
+        raise ModelFileError(path, reason, "Update neuroloom.")
     text = metadata.get("record")
     if not isinstance(text, str) or metadata.get("record_sha256") != record_digest(text):
         raise ModelFileError(path, "is damaged: its record does not match its digest.")

@@ -15,7 +15,7 @@ from neuroloom.ops.graph import Node, has_node, select, substitute, topological
 from neuroloom.typing import Array, Tree
 
 
-def Input(shape: tuple[int | None, ...] | int, dtype: str = "float32", name: str | None = None) -> Node:  # noqa: N802
+def Input(shape: tuple[int | None, ...] | int, dtype: str = "float32", name: str | None = None) -> Node:
     """A symbolic input, the start of a functional model.
 
     Args:

@@ -282,12 +282,13 @@ class Model:
         """Train the model.
 
         Args:
-            x: inputs: an array, list, pandas or polars frame, or memory map; a list or dict of them for several inputs; or a
-                generator (or any iterable) of batches (x, y) or (x, y, sample_weight).
+            x: inputs: an array, list, pandas or polars frame, or memory map; a list or dict of them for several
+                inputs; or a generator (or any iterable) of batches (x, y) or (x, y, sample_weight).
             y: targets, likewise.
             batch_size: samples per step, 32 by default; the last batch of an epoch is what remains.
             epochs: the number of the last epoch.
-            verbose: 0 silent, 1 a live bar, 2 a line per epoch, 'auto' the bar on terminals and in notebooks, else lines.
+            verbose: 0 silent, 1 a live bar, 2 a line per epoch, 'auto' the bar on terminals and in notebooks, else
+                lines.
             callbacks: a list of callbacks.
             validation_split: the share of the samples, taken from the end, to evaluate on after each epoch.
             validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch. Class weights do not count
@@ -553,7 +554,8 @@ class Model:
         """Write structure, weights and how the model was compiled into one safetensors file.
 
         Args:
-            extra: JSON values of the caller's to keep with the model; `files.read_record(path)["extra"]` gives them back.
+            extra: JSON values of the caller's to keep with the model; `files.read_record(path)["extra"]` gives them
+                back.
         """
         record = {"model": self.get_config(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
         files.write(path, self.weights, record)

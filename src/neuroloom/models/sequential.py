@@ -85,13 +85,14 @@ class Sequential(Model):
             return
         if not any(isinstance(layer, Layer | Model) for layer in self._chain):
             raise ConfigurationError("The Sequential has no layers; add some before using it.")
-        if isinstance(x, Node):
-            return self._connect_to(_like(x), self._chain)
+        self._connect_to(_like(x) if isinstance(x, Node) else self._input_for(x), self._chain)
+
+    def _input_for(self, x: Any) -> Node:
+        """An Input of the data's shape."""
         data = as_arrays(x, name="x")
         if not isinstance(data, np.ndarray):
             raise DataError("A Sequential has one input; it received several arrays. Use Model(inputs, outputs).")
-        first = self._chain[0]
-        self._connect_to(Input(data.shape[1:], getattr(first, "input_dtype", "float32")), self._chain)
+        return Input(data.shape[1:], getattr(self._chain[0], "input_dtype", "float32"))
 
     @property
     def layers(self) -> list[Layer]:

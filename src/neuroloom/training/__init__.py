@@ -9,4 +9,6 @@ from neuroloom.training.predicting import predict
 from neuroloom.training.progress import Progress
 from neuroloom.training.step import Target, Task
 
-__all__ = ["CallbackList", "Course", "History", "Plan", "Progress", "Runner", "Target", "Task", "compilations", "predict"]
+__all__ = [
+    "CallbackList", "Course", "History", "Plan", "Progress", "Runner", "Target", "Task", "compilations", "predict",
+]  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -52,7 +51,7 @@ class Course:
             for epoch in epochs:
                 callbacks.on_epoch_begin(epoch)
                 state, logs, finite = self._epoch(state, epoch)
-                if self.validate is not None and finite:
+                if self.validate is not None:
                     logs = {**logs, **{f"val_{name}": value for name, value in self.validate().items()}}
                 callbacks.on_epoch_end(epoch, logs)
                 if self.stopped() or not finite:
@@ -63,7 +62,7 @@ class Course:
         state = {**state, "metrics": self.fresh_metrics()}
         logs: Logs = {}
         before = 0
-        for state, chunk in self._chunks(state):
+        for state, chunk in self._chunks(state):  # noqa: B020  (the loop starts from it and gives the next)
             self.keep(state)
             bad = ~np.isfinite(chunk.rows[:, 0])
             rows = chunk.rows[: int(np.argmax(bad)) + 1] if bad.any() else chunk.rows

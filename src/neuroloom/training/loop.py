@@ -8,6 +8,7 @@ measured time of a step, so that the display moves about five times a second and
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroloom import engines, tree
+from neuroloom import engines
 from neuroloom.engines import Engine
 from neuroloom.training.feed import Feed, Segment
 from neuroloom.typing import Array, Function, Key, Tree
@@ -151,7 +152,7 @@ class Runner:
                 per_step = (time.perf_counter() - started) / (high - low)
                 chunk.step_seconds = min(per_step, chunk.step_seconds or per_step)
                 done += high - low
-                yield state, Chunk(done, rows, lambda i, low=low, part=segment: part.batch(self.engine, low + i))
+                yield state, Chunk(done, rows, functools.partial(_batch, self.engine, segment, low))
                 low = high
 
     def _run(
@@ -168,6 +169,10 @@ class Runner:
         if bad.size and self.engine.compiles:  # an eager engine has not taken the step
             new = run(low + int(bad[0]))[0]
         return new, rows
+
+
+def _batch(engine: Engine, segment: Segment, low: int, i: int) -> Tree:
+    return segment.batch(engine, low + i)
 
 
 def _length(step_seconds: float | None, left: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,6 +128,6 @@ def _refuse_lone_softmax(name: str, node: Node) -> None:
     activation = getattr(node.call, "activation", None)
     if node.shape and node.shape[-1] == 1 and activation in ("softmax", "log_softmax"):
         raise ConfigurationError(
-            f"The output {name!r} is a {activation} over one unit, which is the same for every input. Use one unit with "
-            f"activation='sigmoid', or one unit per class."
+            f"The output {name!r} is a {activation} over one unit, which is the same for every input. Use one unit "
+            f"with activation='sigmoid', or one unit per class."
         )

@@ -207,7 +207,7 @@ class Terminal:
 
     def finished(self, now: Moment) -> None:
         self.unprinted = now
-        if time.perf_counter() - self.printed >= SECONDS_BETWEEN_DRAWINGS or now.epoch + 1 == now.epochs:
+        if time.perf_counter() - self.printed >= SECONDS_BETWEEN_DRAWINGS:  # `close` prints what was left out
             self._print()
 
     def _print(self) -> None:

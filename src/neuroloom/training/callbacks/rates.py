@@ -113,7 +113,6 @@ class ReduceLROnPlateau(Monitor):
         value = self.value(logs)
         if self.cooldown_counter:
             self.cooldown_counter -= 1
-            self.wait = 0
         if self.better(value, self.best):
             self.best, self.wait = value, 0
         elif not self.cooldown_counter:
