@@ -49,8 +49,8 @@ _OBJECTS = {
 }
 
 __all__ = [
-    "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers",
-    "losses", "metrics", "models", "ops", "optimizers", "plots", "regularizers", "utils",
+    "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers",
+    "layers", "losses", "metrics", "models", "ops", "optimizers", "plots", "regularizers", "utils",
     "engine", "use", "Input", "Model", "Sequential", "load_model",
 ]  # fmt: skip
 

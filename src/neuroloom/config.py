@@ -15,7 +15,7 @@ import functools
 import inspect
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import numpy as np

@@ -64,7 +64,10 @@ class Summary:
     def __str__(self) -> str:
         table = [self.head, *self.cells]
         widths = [max(len(row[i]) for row in table) for i in range(len(self.head))]
-        lines = ["  ".join(_align(cell, w, i) for i, (cell, w) in enumerate(zip(row, widths, strict=True))) for row in table]
+        lines = [
+            "  ".join(_align(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+            for row in table
+        ]
         rule = "─" * (sum(widths) + 2 * len(widths) - 2)
         return "\n".join([self.title, rule, lines[0].rstrip(), rule, *(x.rstrip() for x in lines[1:]), rule, self.foot])
 

@@ -23,7 +23,7 @@ def map(fn: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
         if not rest:
             return {k: map(fn, v) for k, v in tree.items()}
         return {k: map(fn, v, *[r[k] for r in rest]) for k, v in tree.items()}
-    if isinstance(tree, (list, tuple)):  # noqa: UP038  (faster, and eager steps come here often)
+    if isinstance(tree, (list, tuple)):  # faster than a union, and eager steps come here often
         return type(tree)([map(fn, *items) for items in zip(tree, *rest, strict=True)])
     return fn(tree, *rest)
 
@@ -42,7 +42,7 @@ def leaves(tree: Tree) -> list[Any]:
 def _collect(tree: Tree, found: list[Any]) -> None:
     if isinstance(tree, dict):
         tree = tree.values()
-    elif not isinstance(tree, (list, tuple)):  # noqa: UP038  (as above)
+    elif not isinstance(tree, (list, tuple)):
         if tree is not None:
             found.append(tree)
         return

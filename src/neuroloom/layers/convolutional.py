@@ -71,7 +71,9 @@ class Conv2D(Layer):
         check_image(self, shape)
         channels = known(shape[-1], self, shape)
         if channels % self.groups:
-            raise ShapeError(f"{self.label} expected channels in a multiple of groups={self.groups}, received {channels}.")
+            raise ShapeError(
+                f"{self.label} expected channels in a multiple of groups={self.groups}, received {channels}."
+            )
         size = (*self.kernel_size, channels // self.groups, self.filters)  # type: ignore[misc]
         weights = {"kernel": Weight(size, self.kernel_initializer, self.kernel_regularizer)}
         if self.use_bias:

@@ -240,9 +240,9 @@ class Network(Layer):
     @classmethod
     def from_config(cls, config_: dict[str, Any]) -> Network:
         """The inverse of `get_config`; classes and operations are looked up by name."""
-        layers: list[Layer] = []
-        for entry in config_["layers"]:
-            layers.append(config.get("layer", {"class": entry["class"], "config": entry["config"]}))
+        layers: list[Layer] = [
+            config.get("layer", {"class": entry["class"], "config": entry["config"]}) for entry in config_["layers"]
+        ]
         nodes: list[Node] = []
         for entry in config_["nodes"]:
             nodes.append(_node_from_json(entry, nodes, layers))

@@ -99,7 +99,7 @@ __all__ = [
     "mean", "min", "minimum", "moveaxis", "multiply", "negative", "ones_like", "permute_dims", "pow", "prod",
     "reshape", "roll", "round", "sign", "sin", "sort", "sqrt", "square", "squeeze", "stack", "subtract", "sum",
     "tanh", "var", "where", "zeros_like",
-    "affine", "average_pool", "binary_crossentropy", "conv", "dropout", "elu", "erf", "gather", "gelu", "hard_sigmoid", "leaky_relu", "log_softmax",
-    "lstm", "max_pool", "one_hot", "pad", "pick", "relu", "resolve_windows", "selu", "sigmoid", "silu", "softmax",
+    "affine", "average_pool", "binary_crossentropy", "conv", "dropout", "elu", "erf", "gather", "gelu",
+    "hard_sigmoid", "leaky_relu", "log_softmax", "lstm", "max_pool", "one_hot", "pad", "pick", "relu", "resolve_windows", "selu", "sigmoid", "silu", "softmax",
     "softplus", "softsign", "stop_gradient", "top_k",
 ]  # fmt: skip

@@ -69,11 +69,12 @@ class Node:
 
     def __bool__(self) -> bool:
         raise TypeError(
-            "A symbolic value is neither true nor false before it is computed. Use neuroloom.ops.where(condition, a, b)."
+            "A symbolic value is neither true nor false before it is computed. "
+            "Use neuroloom.ops.where(condition, a, b)."
         )
 
     def __iter__(self) -> Iterator[Any]:
-        raise TypeError("A symbolic value cannot be iterated over; use indexing, or neuroloom.ops.split.")
+        raise TypeError("A symbolic value cannot be iterated over; index it instead, as in x[:, 0].")
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(

@@ -47,7 +47,7 @@ class Optimizer(Configured, kind="optimizer"):
         ConfigurationError: for values out of range, and for more than one of the three ways to clip.
     """
 
-    renamed = {"lr": "learning_rate"}  # noqa: RUF012  (an annotation would make it a field)
+    renamed = {"lr": "learning_rate"}  # an annotation would make it a field
 
     learning_rate: LearningRate = 0.001
     clipnorm: Positive | None = dataclasses.field(default=None, kw_only=True)
@@ -66,7 +66,10 @@ class Optimizer(Configured, kind="optimizer"):
 
     # ----------------------------------------------------------------------------------------- for subclasses
 
-    rule_for_lists = True  # whether `rule` uses nothing but the engine's lerp, axpy, addcmul, addcdiv and root
+    @property
+    def rule_for_lists(self) -> bool:
+        """Whether `rule` uses nothing but the engine's lerp, axpy, addcmul, addcdiv and root."""
+        return True
 
     def slots(self) -> dict[str, float]:
         """What is remembered per weight: name -> the number that fills it at first."""
