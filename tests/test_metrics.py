@@ -116,7 +116,7 @@ BY_HAND = [
     (MeanSquaredError(), [[1, 2], [0, 4]], [[3, 2], [1, 1]], 3.5),
     (RootMeanSquaredError(), [0, 0, 0, 0], [1, 1, 1, 5], 7**0.5),
     (MeanAbsoluteError(), [[1, 2], [0, 4]], [[3, 2], [1, 1]], 1.5),
-    (BinaryAccuracy(), [1, 1, 0, 0], [0.51, 0.5, 0.5, 0.51], 0.5),  # the threshold itself is on the side of 0
+    (BinaryAccuracy(), [1, 1, 0], [0.51, 0.5, 0.51], 1 / 3),  # the threshold itself is on the side of 0
     (BinaryAccuracy(threshold=0), [1, 1, 0], [0.1, -0.1, -3], 2 / 3),
     (CategoricalAccuracy(), [[0, 0, 1], [1, 0, 0], [0, 1, 0]], [[1, 2, 3], [4, 4, 1], [5, 1, 1]], 2 / 3),  # the first of equal
     (SparseCategoricalAccuracy(), [2, 0, 1], [[1, 2, 3], [4, 4, 1], [5, 1, 1]], 2 / 3),
@@ -132,6 +132,7 @@ BY_HAND = [
     (AUC(), [1, 0], [1.0, 0.0], 1.0),
     (AUC(num_thresholds=2), [1, 0], [0.9, 0.1], 0.5),  # only the ends of the curve
     (AUC(num_thresholds=3), [1, 0, 1], [0.9, 0.1, 0.2], 0.75),  # one threshold, at 1/2
+    (AUC(num_thresholds=3), [1, 0], [0.5, 0.1], 0.5),  # which 1/2 is not above
     # before any data, and where there is nothing to divide by
     (Precision(), [1, 0], [0.1, 0.2], 0.0),
     (Recall(), [0, 0], [0.9, 0.2], 0.0),
