@@ -67,9 +67,7 @@ def run(optimizer, engine, dtype="float32", number=lambda x: x, **kwargs):
     state = optimizer.init(params)
     for step in range(STEPS):
         grads = optimizer.clip(on(engine, gradients(step), dtype))
-        params, state = optimizer.update(
-            params, grads, state, number(optimizer.learning_rate), number(step), **kwargs
-        )
+        params, state = optimizer.update(params, grads, state, number(optimizer.learning_rate), number(step), **kwargs)
     return params, state
 
 
@@ -240,9 +238,7 @@ def test_float64_stays_float64(optimizer, name):
     for number in (lambda x: x, narrow):
         results = run(optimizer, engine, "float64", number)
         assert {engine.dtype_name(a) for a in tree.leaves(results)} == {"float64"}
-    assert_close(
-        run(optimizer, engine, "float64"), run(optimizer, engines.load("numpy"), "float64"), 1e-12, 1e-13
-    )
+    assert_close(run(optimizer, engine, "float64"), run(optimizer, engines.load("numpy"), "float64"), 1e-12, 1e-13)
 
 
 @sweep

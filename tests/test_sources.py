@@ -213,9 +213,7 @@ def test_split_that_leaves_nothing_is_refused(fraction):
 # Labels
 
 
-@pytest.mark.parametrize(
-    "y", [[0, 2, 1], [[0], [2], [1]], np.array([0.0, 2.0, 1.0]), np.array([0, 2, 1], np.uint8)]
-)
+@pytest.mark.parametrize("y", [[0, 2, 1], [[0], [2], [1]], np.array([0.0, 2.0, 1.0]), np.array([0, 2, 1], np.uint8)])
 def test_to_categorical(y):
     out = to_categorical(y)
     assert out.dtype == np.float32 and out.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
@@ -244,9 +242,7 @@ def test_labels_of_no_class_are_refused(y, classes, message):
         to_categorical(y, classes)
 
 
-@pytest.mark.parametrize(
-    "y", [[2, 0, 1, 2], [[2], [0], [1], [2]], np.eye(3)[[2, 0, 1, 2]], np.array([2.0, 0, 1, 2])]
-)
+@pytest.mark.parametrize("y", [[2, 0, 1, 2], [[2], [0], [1], [2]], np.eye(3)[[2, 0, 1, 2]], np.array([2.0, 0, 1, 2])])
 def test_class_weights(y):
     out = class_weight_vector(y, {0: 0.5, 2: 3})
     assert out.dtype == np.float32 and out.tolist() == [3, 0.5, 1, 3]

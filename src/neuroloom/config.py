@@ -306,7 +306,7 @@ def find(kind: str, name: str) -> type[Configured]:
     registry = REGISTRIES[kind]
     cls = registry.get(normal(name))
     if cls is None:
-        known = {snake(c.__name__) for c in registry.values()}
+        known = {name for c in registry.values() for name in (snake(c.__name__), *c.__dict__.get("aliases", ()))}
         raise UnknownNameError(f"Unknown {kind} {name!r}. {nearest(snake(name), known)}")
     return cls
 
@@ -418,5 +418,3 @@ def generator(seed: int, *stream: int | str) -> np.random.Generator:
     """NumPy's counter-based generator for one purpose: (seed, stream...) name the numbers it gives."""
     words = [int.from_bytes(s.encode(), "little") if isinstance(s, str) else s for s in stream]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
-
-

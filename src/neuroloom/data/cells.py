@@ -90,14 +90,10 @@ def read_cells(table: Table, name: str) -> Cells:
         numbers, missing = np.full(len(values), np.nan), np.zeros(len(values), bool)
     else:
         missing = np.array([_is_missing(value) for value in values], dtype=bool)
-        numbers = np.array(
-            [math.nan if gone else _number(v) for v, gone in zip(values, missing, strict=True)]
-        )
+        numbers = np.array([math.nan if gone else _number(v) for v, gone in zip(values, missing, strict=True)])
     if np.isinf(numbers).any():
         row = int(np.argmax(np.isinf(numbers)))
-        raise DataError(
-            f"column {name!r} {table.where(row)} expected a finite number, received {numbers[row]}."
-        )
+        raise DataError(f"column {name!r} {table.where(row)} expected a finite number, received {numbers[row]}.")
     return Cells(name, values, numbers, missing, table)
 
 

@@ -17,9 +17,7 @@ def kind_of(value: Any, path: str, kinds: tuple[str, ...]) -> str:
     """The field "kind" of a JSON object, which says what the other fields are."""
     kind = value.get("kind") if isinstance(value, dict) else None
     if kind not in kinds:
-        raise DataError(
-            f"{path} expected an object whose kind is one of {', '.join(kinds)}, received {value!r:.60}."
-        )
+        raise DataError(f"{path} expected an object whose kind is one of {', '.join(kinds)}, received {value!r:.60}.")
     return kind
 
 

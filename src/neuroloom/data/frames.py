@@ -117,9 +117,7 @@ def _column(name: str, values: Any) -> np.ndarray:
     if array.ndim != 1:
         raise DataError(f"Column {name!r} expected one value a row, received shape {array.shape}.")
     if array.dtype.kind not in "biufOUT":
-        raise DataError(
-            f"Column {name!r} expected numbers, text or booleans, received {array.dtype}. Convert it."
-        )
+        raise DataError(f"Column {name!r} expected numbers, text or booleans, received {array.dtype}. Convert it.")
     return array
 
 

@@ -38,9 +38,7 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
     outside = (labels < 0) | (labels >= classes)
     if outside.any():
         place = tuple(int(i) for i in np.argwhere(outside)[0])
-        raise DataError(
-            f"y expected labels from 0 to {classes - 1}, received {labels[place]} at y{list(place)}."
-        )
+        raise DataError(f"y expected labels from 0 to {classes - 1}, received {labels[place]} at y{list(place)}.")
     return (labels[..., None] == np.arange(classes)).astype(np.float32)
 
 
@@ -107,9 +105,7 @@ def _known(label: Any, classes: int) -> int:
     if whole and 0 <= label < classes:
         return int(label)
     near = f" The nearest is {min(max(int(label), 0), classes - 1)}." if whole else ""
-    raise DataError(
-        f"class_weight expected class numbers from 0 to {classes - 1} (as in y), received {label!r}.{near}"
-    )
+    raise DataError(f"class_weight expected class numbers from 0 to {classes - 1} (as in y), received {label!r}.{near}")
 
 
 def _weight(label: Any, weight: Any) -> float:

@@ -190,9 +190,7 @@ def _ragged(rows: Any, name: str) -> DataError | None:
     lengths = [len(row) if isinstance(row, (list, tuple)) else None for row in rows]
     for i, length in enumerate(lengths):
         if length != lengths[0]:
-            here, there = (
-                f"has length {n}" if n is not None else "is a number" for n in (length, lengths[0])
-            )
+            here, there = (f"has length {n}" if n is not None else "is a number" for n in (length, lengths[0]))
             return DataError(
                 f"{name} expected rows of one length, received ragged lists: {name}[{i}] {here}, {name}[0] "
                 f"{there}. Pad them first."

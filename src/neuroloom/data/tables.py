@@ -155,9 +155,7 @@ class TableSchema:
         target = target_from_config(config["target"], "schema.target")
         names = Counter([target.name, *(column.name for column in columns)])
         if not columns or names.most_common(1)[0][1] > 1:
-            raise DataError(
-                f"schema.columns expected one or more columns of different names, received {names}."
-            )
+            raise DataError(f"schema.columns expected one or more columns of different names, received {names}.")
         return cls(columns, target, fields.texts("notes"))
 
     def _known(self, data: Any) -> Table:

@@ -39,18 +39,14 @@ class ClassTarget:
         """Learns the classes; see `fit_target`."""
         classes = tuple(sorted(set(_labels(cells))))
         if len(classes) < 2:
-            raise DataError(
-                f"target {cells.name!r} expected two classes or more, received only {classes[0]!r}."
-            )
+            raise DataError(f"target {cells.name!r} expected two classes or more, received only {classes[0]!r}.")
         if _holds_words(cells) and len(classes) > category_limit(len(cells.values)):
             raise DataError(
                 f"target {cells.name!r} expected classes, received {len(classes)} different texts in "
                 f"{len(cells.values)} rows. Choose another column."
             )
         if task == "binary" and len(classes) > 2:
-            raise DataError(
-                f"target {cells.name!r} expected two classes (task='binary'), received {len(classes)}."
-            )
+            raise DataError(f"target {cells.name!r} expected two classes (task='binary'), received {len(classes)}.")
         return cls(cells.name, task or ("binary" if len(classes) == 2 else "multiclass"), classes)
 
     def transform(self, cells: Cells) -> np.ndarray:

@@ -27,17 +27,13 @@ def tar_members(path: Path, prefix: str, suffix: str) -> Iterator[tuple[str, byt
                 if member.isfile() and member.name.startswith(prefix) and member.name.endswith(suffix):
                     yield member.name, _contents(path, archive, member)
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{path} expected a gzip-packed tar archive, received damaged data: {error}."
-        ) from error
+        raise DataError(f"{path} expected a gzip-packed tar archive, received damaged data: {error}.") from error
 
 
 def _contents(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     stream = archive.extractfile(member)
     if stream is None or member.size > _LARGEST_MEMBER:
-        raise DataError(
-            f"{path}: {member.name} expected at most {_LARGEST_MEMBER} bytes, received {member.size}."
-        )
+        raise DataError(f"{path}: {member.name} expected at most {_LARGEST_MEMBER} bytes, received {member.size}.")
     return stream.read()
 
 
@@ -52,6 +48,5 @@ def read_npz(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
             return {name: arrays[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"{path} expected an npz file with the arrays {', '.join(names)}, received "
-            f"damaged or other data: {error}."
+            f"{path} expected an npz file with the arrays {', '.join(names)}, received damaged or other data: {error}."
         ) from error

@@ -41,18 +41,14 @@ def read_idx(path: Path) -> np.ndarray:
         raise DataError(f"{path} expected a gzip-packed idx file, received damaged data: {error}.") from error
     if len(values) != math.prod(shape):
         more = "more" if len(values) > math.prod(shape) else f"{len(values)}"
-        raise DataError(
-            f"{path} expected {math.prod(shape)} values (header: shape {shape}), received {more}."
-        )
+        raise DataError(f"{path} expected {math.prod(shape)} values (header: shape {shape}), received {more}.")
     return np.frombuffer(values, np.uint8).reshape(shape)
 
 
 def _read_header(path: Path, stream: _Stream) -> tuple[int, ...]:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:3] != b"\0\0\x08" or magic[3] == 0:
-        raise DataError(
-            f"{path} expected an idx header of unsigned bytes, received {magic.hex() or 'nothing'}."
-        )
+        raise DataError(f"{path} expected an idx header of unsigned bytes, received {magic.hex() or 'nothing'}.")
     sizes = stream.read(4 * magic[3])
     if len(sizes) < 4 * magic[3]:
         raise DataError(f"{path} expected the sizes of {magic[3]} axes, received {len(sizes)} bytes.")

@@ -72,9 +72,7 @@ def _check(arrays: Arrays, origin: str) -> Arrays:
     for name in _NAMES:
         digest.update(np.ascontiguousarray(arrays[name]).tobytes())
     if digest.hexdigest() != _DIGEST:
-        raise DataError(
-            f"The IMDB reviews from {origin} expected the digest {_DIGEST}, received {digest.hexdigest()}."
-        )
+        raise DataError(f"The IMDB reviews from {origin} expected the digest {_DIGEST}, received {digest.hexdigest()}.")
     return arrays
 
 

@@ -58,9 +58,7 @@ SOURCES: dict[str, dict[str, Source]] = {
             "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
             "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
         ),
-        "cifar10_train_first4000.npz": Source(
-            "5a3a42d44290a419b420982b8bebee85690907a7a4ec2535b9ce037d0c54d8cb"
-        ),
+        "cifar10_train_first4000.npz": Source("5a3a42d44290a419b420982b8bebee85690907a7a4ec2535b9ce037d0c54d8cb"),
         "cifar10_jpeg_subset.npz": Source("841c878c510cc362ef761882f66db473ab94119602dc2afc8c0d74e6ea11ec88"),
     },
     "imdb": {

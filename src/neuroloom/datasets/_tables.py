@@ -20,9 +20,7 @@ def load_classes(name: str, test_split: float, seed: int) -> tuple[Part, Part]:
 def load_values(name: str, test_split: float, seed: int) -> tuple[Part, Part]:
     """A table with a number to predict: float32 features in their own units, float32 targets."""
     data = read_table(name, scaled=False)
-    return split(
-        data.data.astype(np.float32), data.target.astype(np.float32), test_split, seed, stratify=False
-    )
+    return split(data.data.astype(np.float32), data.target.astype(np.float32), test_split, seed, stratify=False)
 
 
 def split(x: np.ndarray, y: np.ndarray, test_split: float, seed: int, *, stratify: bool) -> tuple[Part, Part]:
@@ -32,13 +30,9 @@ def split(x: np.ndarray, y: np.ndarray, test_split: float, seed: int, *, stratif
     if not 0 < test_split < 1:
         raise ConfigurationError(f"test_split expected a fraction between 0 and 1, received {test_split!r}.")
     try:
-        parts = train_test_split(
-            x, y, test_size=float(test_split), random_state=seed, stratify=y if stratify else None
-        )
+        parts = train_test_split(x, y, test_size=float(test_split), random_state=seed, stratify=y if stratify else None)
     except ValueError as error:  # a part would be smaller than the number of classes
-        raise ConfigurationError(
-            f"test_split={test_split} leaves too few of {len(x)} samples: {error}"
-        ) from error
+        raise ConfigurationError(f"test_split={test_split} leaves too few of {len(x)} samples: {error}") from error
     x_train, x_test, y_train, y_test = parts
     return (x_train, y_train), (x_test, y_test)
 

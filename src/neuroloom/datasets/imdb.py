@@ -84,9 +84,7 @@ def get_word_index() -> dict[str, int]:
     return json.loads(locate("imdb", "imdb_word_index.json").read_bytes())
 
 
-def _number(
-    flat: np.ndarray, offsets: np.ndarray, start_char: int | None, index_from: int
-) -> list[np.ndarray]:
+def _number(flat: np.ndarray, offsets: np.ndarray, start_char: int | None, index_from: int) -> list[np.ndarray]:
     """The reviews, one array each: every rank raised by `index_from`, the start mark in front."""
     rows = np.split(flat + index_from, offsets[1:-1])
     if start_char is None:
@@ -101,9 +99,7 @@ def _hide(row: np.ndarray, skip_top: int, stop: int, oov_char: int | None) -> li
     return (row[known] if oov_char is None else np.where(known, row, oov_char)).tolist()
 
 
-def _shorter(
-    part: str, maxlen: int, rows: list[np.ndarray], y: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
+def _shorter(part: str, maxlen: int, rows: list[np.ndarray], y: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     kept = [i for i, row in enumerate(rows) if len(row) < maxlen]
     if not kept:
         shortest = min(map(len, rows))

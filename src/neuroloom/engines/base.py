@@ -176,6 +176,7 @@ class Engine(ABC):
 
     def vmap(self, fn: Function, in_axes: Any = 0) -> Function:
         """`fn` over a new first axis of those arguments whose entry of `in_axes` is 0 (None: shared)."""
+
         def mapped(*args: Any) -> Tree:
             axes = in_axes if isinstance(in_axes, tuple) else (in_axes,) * len(args)
             n = next(tree.first(a).shape[0] for a, axis in zip(args, axes, strict=True) if axis is not None)
@@ -243,15 +244,11 @@ class Engine(ABC):
         """keep * x + scale * y."""
         return keep * x + scale * y
 
-    def addcmul(
-        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
-    ) -> Array:
+    def addcmul(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
         """keep * x + scale * a * b."""
         return keep * x + scale * (a * b)
 
-    def addcdiv(
-        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
-    ) -> Array:
+    def addcdiv(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
         """keep * x + scale * a / b."""
         return keep * x + scale * (a / b)
 

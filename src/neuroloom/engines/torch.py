@@ -162,15 +162,11 @@ class TorchEngine(Engine):
         x, y, scale = _keep(x, keep, donate), *_number(y, scale)
         return x.add_(y, alpha=scale) if donate else torch.add(x, y, alpha=scale)
 
-    def addcmul(
-        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
-    ) -> Array:
+    def addcmul(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
         x, a, scale = _keep(x, keep, donate), *_number(a, scale)
         return x.addcmul_(a, b, value=scale) if donate else torch.addcmul(x, a, b, value=scale)
 
-    def addcdiv(
-        self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False
-    ) -> Array:
+    def addcdiv(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
         x, a, scale = _keep(x, keep, donate), *_number(a, scale)
         return x.addcdiv_(a, b, value=scale) if donate else torch.addcdiv(x, a, b, value=scale)
 

@@ -153,4 +153,3 @@ def _compare(path: Any, shapes: Mapping[str, tuple[int, ...]], found: Mapping[st
             faults.append(f"{name!r} has shape {has} of {dtype}, expected {tuple(shape)} of F32")
     if faults:
         raise ModelFileError(path, f"does not fit the model: {'; '.join(faults[:20])}.")
-

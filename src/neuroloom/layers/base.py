@@ -223,6 +223,10 @@ class Layer(Configured, kind="layer"):
                 for name, w in (self.cell.specs or {}).items()
             }
 
+    def signature(self) -> Any:
+        names = [f.name for f in fields(self) if f.name not in ("name", "input_shape")]
+        return (type(self), *((name, config.signature(getattr(self, name))) for name in names))
+
     def clone(self, **changes: Any) -> Layer:
         """A layer of the same configuration but for the changes, without arrays."""
         same = {f.name: getattr(self, f.name) for f in fields(self) if f.init}

@@ -187,6 +187,9 @@ class Network(Layer):
 
     # ---------------------------------------------------------------------------------------------- structure
 
+    def __repr__(self) -> str:
+        return f"<Network of {len(self.names)} layers, {self.count_params():,} parameters>"
+
     def signature(self) -> Any:
         """Equal for networks of equal structure: the key of compiled programs."""
         number = {node: i for i, node in enumerate(self.order)}

@@ -1,16 +1,16 @@
 """Models: a network with what the user does with it. compile, fit, evaluate, predict, save.
 
-    from neuroloom import layers, models
+from neuroloom import layers, models
 
-    model = models.Sequential([layers.Dense(16, activation="relu"), layers.Dense(3, activation="softmax")])
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, epochs=10)
+model = models.Sequential([layers.Dense(16, activation="relu"), layers.Dense(3, activation="softmax")])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(x, y, epochs=10)
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,11 @@ import numpy as np
 from neuroloom import config, engines, files, tree
 from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
-from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, ShapeError, nearest
-from neuroloom.layers import Context, Layer, Network
-from neuroloom.layers.base import Weights, show_shape
-from neuroloom.ops.graph import Node, has_node
+from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
+from neuroloom.layers import Context, Network
+from neuroloom.layers.base import Weights
+from neuroloom.models.structure import Structure
 from neuroloom.optimizers.schedules import Schedule
-from neuroloom.summary import Summary
 from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
 from neuroloom.training.batches import converted, first_of, gives_batches, parts, refuse_beside_batches
 from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
@@ -37,7 +36,7 @@ Logs = dict[str, float]
 HELD_OUT = config.Number(0, 1, open_high=True, expects="a share of the samples from 0 up to, but not, 1")
 
 
-class Model:
+class Model(Structure):
     """A network of layers from inputs to outputs, with several of each if need be.
 
     Args:
@@ -54,14 +53,13 @@ class Model:
     """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
-        self._network: Network | None = Network(inputs=inputs, outputs=outputs, name=name)
+        self._network = Network(inputs=inputs, outputs=outputs, name=name)
         self._begin(name)
 
     def _begin(self, name: str | None) -> None:
-        self.name = name
+        super()._begin(name)
         self.stop_training = False
         self.history: History | None = None
-        self._seed = config.next_seed()
         self._plan: Plan | None = None
         self._forget_training()
 
@@ -71,133 +69,6 @@ class Model:
         self._step = 0
         self._epochs_seen = 0
         self._rate: float | None = None
-        self._replaced = False
-
-    # ---------------------------------------------------------------------------------------------- structure
-
-    @property
-    def network(self) -> Network:
-        """The graph of layers."""
-        if self._network is None:
-            raise ShapeError(
-                f"{type(self).__name__} does not know its input shape yet. Give the first layer input_shape=..., start "
-                f"with Input((...)), or call fit or predict on data first."
-            )
-        return self._network
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, in the order in which data meet them."""
-        return list(self.network.layers.values())
-
-    def get_layer(self, name: str) -> Layer:
-        """A layer by name."""
-        found = self.network.layers
-        if name not in found:
-            raise ConfigurationError(f"The model has no layer {name!r}. {nearest(name, found)}")
-        return found[name]
-
-    @property
-    def inputs(self) -> list[Node]:
-        """The symbolic inputs."""
-        return tree.leaves(self.network.inputs)
-
-    @property
-    def outputs(self) -> list[Node]:
-        """The symbolic outputs."""
-        return tree.leaves(self.network.outputs)
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input, or the list or dict of them."""
-        return self.network.inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output, or the list or dict of them; a part of a model is made from such Nodes."""
-        return self.network.outputs
-
-    @property
-    def input_shape(self) -> Any:
-        """The shape of the input (None: free), or a list or dict of shapes."""
-        return tree.map(lambda node: node.shape, self.network.inputs)
-
-    @property
-    def output_shape(self) -> Any:
-        """The shape of the output (None: free), or a list or dict of shapes."""
-        return tree.map(lambda node: node.shape, self.network.outputs)
-
-    def __call__(self, x: Any, training: bool = False) -> Any:
-        """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
-        self._build_for(x)
-        if not has_node(x):
-            self._draw()
-        return self.network(x, training=training)
-
-    def _build_for(self, x: Any) -> None:
-        """Make sure that there is a network; a Sequential may make it from data."""
-        _ = self.network
-
-    def _draw(self) -> None:
-        self.network.initialize(self._seed, "")
-
-    # ------------------------------------------------------------------------------------------------ weights
-
-    @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """Copies of all weights by path, such as 'encoder/dense_1/kernel'."""
-        self._draw()
-        arrays = dict(tree.items(self.network.arrays()))  # jax returns dicts with sorted keys
-        return {path: _copy(arrays[path]) for path in self.network.weights()}
-
-    @property
-    def trainable_weights(self) -> dict[str, np.ndarray]:
-        """Copies of the weights that training changes, by path."""
-        trained = self.network.weights()
-        return {path: array for path, array in self.weights.items() if trained[path][1]}
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in the order of `weights`."""
-        return list(self.weights.values())
-
-    def set_weights(self, weights: Sequence[Any] | Mapping[str, Any]) -> None:
-        """Replace all weights, given by path or in the order of `weights`.
-
-        Raises:
-            ShapeError: another number of weights, another path or another shape.
-        """
-        self._draw()
-        shapes = {path: w.shape for path, (w, _) in self.network.weights().items()}
-        given = dict(weights) if isinstance(weights, Mapping) else self._by_order(list(weights), shapes)
-        for path in given:
-            if path not in shapes:
-                raise ShapeError(f"The model has no weight {path!r}. {nearest(path, shapes)}")
-        for path, shape in shapes.items():
-            if path not in given or np.shape(given[path]) != tuple(shape):
-                received = f"shape {np.shape(given[path])}" if path in given else "nothing"
-                raise ShapeError(f"The weight {path!r} expected an array of shape {tuple(shape)}, received {received}.")
-        arrays = {path: np.array(given[path], np.float32) for path in shapes}
-        self.network.assign(tree.from_items(list(arrays.items())))
-        self._replaced = True
-
-    def _by_order(self, weights: list[Any], shapes: dict[str, Any]) -> dict[str, Any]:
-        if len(weights) != len(shapes):
-            raise ShapeError(f"The model has {len(shapes)} weights, received {len(weights)}.")
-        return dict(zip(shapes, weights, strict=True))
-
-    def count_params(self) -> int:
-        """Number of numbers in all weights."""
-        return self.network.count_params()
-
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> Summary:
-        """Print a table of the layers: output shape, number of parameters, memory; and return it.
-
-        Args:
-            print_fn: what to print with, line by line; by default the terminal gets a table in colour.
-        """
-        table = Summary(self.network, self.name or type(self).__name__)
-        table.show(print_fn)
-        return table
 
     # ---------------------------------------------------------------------------------------------- compiling
 
@@ -437,20 +308,21 @@ class Model:
             rows = make_rows(self.network, self._make_task().targets, x, y, weight, prefix="validation ")
         else:
             raise DataError("validation_data expected a tuple (x, y) or (x, y, sample_weight).")
-        feed = ArrayFeed(engine, rows, batch_size)
-        return lambda: self._test(engine, feed)
+        return self._test(engine, ArrayFeed(engine, rows, batch_size))
 
-    def _test(self, engine: Engine, feed: Feed) -> Logs:
+    def _test(self, engine: Engine, feed: Feed) -> Callable[[], Logs]:
+        """A function that gives loss and metrics of the data with the weights of that moment."""
         task = self._make_task()
         runner = Runner(engine, ("test", task.signature()), task.detached().test, len(task.columns))
         self._draw()
-        params, frozen = self._split(engine)
-        state, fixed = {"metrics": task.fresh_metrics(engine)}, {"params": params, "frozen": frozen}
-        last = None
-        for _, chunk in runner.epoch(state, fixed, feed, 0, engine.key(0)):
-            last = chunk.rows[-1]
-        assert last is not None
-        return dict(zip(task.columns, last.tolist(), strict=True))
+
+        def test() -> Logs:
+            params, frozen = self._split(engine)
+            state, fixed = {"metrics": task.fresh_metrics(engine)}, {"params": params, "frozen": frozen}
+            *_, (_, last) = runner.epoch(state, fixed, feed, 0, engine.key(0))
+            return dict(zip(task.columns, last.rows[-1].tolist(), strict=True))
+
+        return test
 
     def _explain(self, engine: Engine, batch: Tree) -> str:
         """Which layer first gives a number that is not finite, for a batch on the device."""
@@ -513,7 +385,7 @@ class Model:
             else:
                 rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
                 feed = ArrayFeed(chosen, rows, _whole("batch_size", 32 if batch_size is None else batch_size, 1))
-            logs = self._test(chosen, feed)
+            logs = self._test(chosen, feed)()
         if verbose:
             print(format_logs(logs))
         values = list(logs.values())
@@ -538,18 +410,6 @@ class Model:
 
     # -------------------------------------------------------------------------------------------------- files
 
-    def get_config(self) -> dict[str, Any]:
-        """The structure as JSON values; `from_config` is the inverse."""
-        return {"class": type(self).__name__, "network": self.network.get_config()}
-
-    @classmethod
-    def from_config(cls, structure: dict[str, Any]) -> Model:
-        """A model of the structure that `get_config` returned, with fresh weights."""
-        model = cls.__new__(cls)
-        model._network = Network.from_config(structure["network"])
-        model._begin(model._network.name)
-        return model
-
     def save(self, path: str | os.PathLike[str], extra: dict[str, Any] | None = None) -> None:
         """Write structure, weights and how the model was compiled into one safetensors file.
 
@@ -569,22 +429,12 @@ class Model:
         shapes = {p: tuple(w.shape) for p, (w, _) in self.network.weights().items()}
         self.set_weights(files.read_weights(path, shapes))
 
-    def __repr__(self) -> str:
-        if self._network is None:
-            return f"<{type(self).__name__}, input shape unknown>"
-        ends = f"{_shown(self.input_shape)} -> {_shown(self.output_shape)}"
-        return f"<{type(self).__name__} {ends}, {self.count_params():,} parameters>"
-
 
 class _Rows:
     """Rows that have been checked already."""
 
     def __init__(self, rows: Tree) -> None:
         self.rows = rows
-
-
-def _copy(array: Array) -> np.ndarray:
-    return np.array(engines.of(array).to_numpy(array))
 
 
 def _whole(name: str, value: Any, low: int) -> int:
@@ -596,9 +446,3 @@ def _checked(name: str, value: Any, check: config.Check) -> Any:
         return check(value)
     except ValueError as error:
         raise ConfigurationError(f"{name} expected {error}, received {value!r}.") from None
-
-
-def _shown(shape: Any) -> str:
-    if isinstance(shape, dict):
-        return "{" + ", ".join(f"{k}: {show_shape(s)}" for k, s in shape.items()) + "}"
-    return f"[{', '.join(map(show_shape, shape))}]" if isinstance(shape, list) else show_shape(shape)

@@ -100,6 +100,6 @@ __all__ = [
     "reshape", "roll", "round", "sign", "sin", "sort", "sqrt", "square", "squeeze", "stack", "subtract", "sum",
     "tanh", "var", "where", "zeros_like",
     "affine", "average_pool", "binary_crossentropy", "conv", "dropout", "elu", "erf", "gather", "gelu",
-    "hard_sigmoid", "leaky_relu", "log_softmax", "lstm", "max_pool", "one_hot", "pad", "pick", "relu", "resolve_windows", "selu", "sigmoid", "silu", "softmax",
-    "softplus", "softsign", "stop_gradient", "top_k",
+    "hard_sigmoid", "leaky_relu", "log_softmax", "lstm", "max_pool", "one_hot", "pad", "pick", "relu",
+    "resolve_windows", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "stop_gradient", "top_k",
 ]  # fmt: skip

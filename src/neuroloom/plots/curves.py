@@ -104,9 +104,7 @@ def _line(axes: Axes, at: np.ndarray, y: np.ndarray, colour: str, dashes: Any, b
     alone = "o" if there.sum() == 1 else ""
     axes.plot(at[there], y[there], color=colour, linestyle=dashes, linewidth=1.6, marker=alone, markersize=4)
     if best is not None and there[best]:
-        axes.plot(
-            at[best], y[best], "o", color=colour, markersize=5.5, markeredgecolor="white", markeredgewidth=1
-        )
+        axes.plot(at[best], y[best], "o", color=colour, markersize=5.5, markeredgecolor="white", markeredgewidth=1)
 
 
 def _scale(axes: Axes, y: np.ndarray, at: np.ndarray) -> None:
@@ -120,9 +118,7 @@ def _scale(axes: Axes, y: np.ndarray, at: np.ndarray) -> None:
         axes.set_xticks(at)
 
 
-def _legend(
-    figure: Figure, values: Mapping[str, np.ndarray], at: np.ndarray, best: tuple[str, int] | None
-) -> None:
+def _legend(figure: Figure, values: Mapping[str, np.ndarray], at: np.ndarray, best: tuple[str, int] | None) -> None:
     from matplotlib.lines import Line2D
 
     shown = [
@@ -132,9 +128,7 @@ def _legend(
     if best is not None:
         label = f"lowest {best[0].replace('val_', 'validation ')}: epoch {at[best[1]]}"
         dots: Any = (0, (2, 2))
-        mark = Line2D(
-            [], [], color=style.FAINT, marker="o", linestyle=dots, linewidth=0.8, markersize=5, label=label
-        )
+        mark = Line2D([], [], color=style.FAINT, marker="o", linestyle=dots, linewidth=0.8, markersize=5, label=label)
         shown.append(mark)
     look: Any = {"frameon": False, "fontsize": style.LABEL, "labelcolor": style.INK}
     figure.legend(handles=shown, loc="outside lower center", ncols=len(shown), **look)

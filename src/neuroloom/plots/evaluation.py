@@ -76,9 +76,7 @@ def _class_labels(axes: Axes, labels: list[str]) -> None:
     step = max(1, len(labels) // TOO_MANY_CLASSES)
     at = range(0, len(labels), step)
     tilt = 40 if max(map(len, labels)) > 4 else 0
-    axes.set_xticks(
-        at, labels[::step], rotation=tilt, ha="right" if tilt else "center", rotation_mode="anchor"
-    )
+    axes.set_xticks(at, labels[::step], rotation=tilt, ha="right" if tilt else "center", rotation_mode="anchor")
     axes.set_yticks(at, labels[::step])
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -131,9 +129,7 @@ def _column(values: Any, name: str) -> np.ndarray:
             f"residuals expected {name} of shape (n,) or (n, 1), received {array.shape}. Draw one output at a time."
         )
     if not array.size or not np.isfinite(array).all():
-        raise DataError(
-            f"residuals expected finite numbers in {name}, received {'NaN' if array.size else 'none'}."
-        )
+        raise DataError(f"residuals expected finite numbers in {name}, received {'NaN' if array.size else 'none'}.")
     return array
 
 

@@ -83,7 +83,5 @@ def _columns(columns: int | None, n: int) -> int:
     if columns is None:
         return min(math.ceil(math.sqrt(n)), 10)
     if isinstance(columns, bool) or not isinstance(columns, int) or columns < 1:
-        raise ConfigurationError(
-            f"images expected columns to be a positive whole number, received {columns!r}."
-        )
+        raise ConfigurationError(f"images expected columns to be a positive whole number, received {columns!r}.")
     return min(columns, n)

@@ -27,11 +27,7 @@ def format_number(value: float) -> str:
     >>> format_number(0.43215), format_number(0.00012345), format_number(1234567.0), format_number(float("nan"))
     ('0.4321', '1.2345e-04', '1.2346e+06', 'nan')
     """
-    return (
-        f"{value:.4f}"
-        if value == 0 or 1e-3 <= abs(value) < 1e5 or not math.isfinite(value)
-        else f"{value:.4e}"
-    )
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 or not math.isfinite(value) else f"{value:.4e}"
 
 
 def format_logs(logs: Logs) -> str:
@@ -104,9 +100,7 @@ class History(Callback):
         return nw.from_dict(columns, backend=backend).to_native()  # type: ignore[arg-type]
 
     def get_state(self) -> State:
-        columns = {
-            f"history_{i}": np.asarray(values, np.float64) for i, values in enumerate(self.history.values())
-        }
+        columns = {f"history_{i}": np.asarray(values, np.float64) for i, values in enumerate(self.history.values())}
         return {"epoch": self.epoch.copy(), "names": list(self.history), **columns}
 
     def set_state(self, state: State) -> None:

@@ -1,6 +1,6 @@
 """What `fit`, `evaluate` and `predict` are given, checked and turned into rows: a tree of NumPy arrays.
 
-    {"x": [one array per input], "y": [one per output that has a loss or metrics], "weight": array or None}
+{"x": [one array per input], "y": [one per output that has a loss or metrics], "weight": array or None}
 """
 
 from __future__ import annotations

@@ -157,9 +157,7 @@ class Task:
         means = [_Mean.update(s, v, n) for s, v in zip(state["means"], [total, *parts], strict=True)]
         row = [mean["mean"] for mean in means]
         metrics = []
-        for target, states, y, output in zip(
-            self.targets, state["metrics"], batch["y"], outputs, strict=True
-        ):
+        for target, states, y, output in zip(self.targets, state["metrics"], batch["y"], outputs, strict=True):
             states = [m.update(s, y, output) for (_, m), s in zip(target.metrics, states, strict=True)]
             row += [m.result(s) for (_, m), s in zip(target.metrics, states, strict=True)]
             metrics.append(states)

@@ -102,9 +102,7 @@ def expect(owner: object, name: str, check: Check, value: Any) -> Any:
     try:
         return check(value)
     except ValueError as error:
-        raise ConfigurationError(
-            f"{type(owner).__name__} expected {name} to be {error}, received {value!r}."
-        ) from None
+        raise ConfigurationError(f"{type(owner).__name__} expected {name} to be {error}, received {value!r}.") from None
 
 
 class LambdaCallback(Callback):
@@ -128,14 +126,10 @@ class LambdaCallback(Callback):
         on_train_batch_end: Callable[[int, Logs | None], Any] | None = None,
         on_chunk_end: Callable[[int, Logs | None], Any] | None = None,
     ) -> None:
-        given = {
-            hook: function for hook, function in locals().items() if hook in HOOKS and function is not None
-        }
+        given = {hook: function for hook, function in locals().items() if hook in HOOKS and function is not None}
         for hook, function in given.items():
             if not callable(function):
-                raise ConfigurationError(
-                    f"LambdaCallback expected {hook} to be a function, received {function!r}."
-                )
+                raise ConfigurationError(f"LambdaCallback expected {hook} to be a function, received {function!r}.")
             setattr(self, hook, function)
 
 
@@ -187,17 +181,13 @@ class CallbackList:
         ConfigurationError: something is no callback, or has a method that looks like a misspelt hook.
     """
 
-    def __init__(
-        self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: dict[str, Any]
-    ) -> None:
+    def __init__(self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: dict[str, Any]) -> None:
         given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         self.callbacks = [_checked(callback) for callback in given]
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
-        self._listeners = {
-            hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in HOOKS
-        }
+        self._listeners = {hook: [getattr(c, hook) for c in self.callbacks if _overrides(c, hook)] for hook in HOOKS}
         self.wants_batches = any(self._listeners[hook] for hook in OLD_NAMES)
         self.between_steps = any(c.between_steps for c in self.callbacks)
         self.nan_action = next((c.nan_action for c in self.callbacks if c.nan_action), "raise")
@@ -272,8 +262,7 @@ def _checked(callback: Any) -> Callback:
     if not isinstance(callback, Callback):
         hint = f" Write {callback.__name__}(...)." if isinstance(callback, type) else ""
         raise ConfigurationError(
-            f"callbacks expected objects of (subclasses of) neuroloom.callbacks.Callback, "
-            f"received {callback!r}.{hint}"
+            f"callbacks expected objects of (subclasses of) neuroloom.callbacks.Callback, received {callback!r}.{hint}"
         )
     known = {*HOOKS, *OLD_NAMES.values()}
     for name in dir(callback):
