@@ -78,7 +78,7 @@ class ArrayFeed:
         self.steps: int | None = math.ceil(self.n / batch_size)
         if steps is not None:
             self.steps, self.n = min(steps, self.steps), min(steps * batch_size, self.n)
-        self.resident = self.n * row_bytes(rows) <= RESIDENT_SHARE * engine.free_memory()
+        self.resident = tree.first(rows).shape[0] * row_bytes(rows) <= RESIDENT_SHARE * engine.free_memory()
         self._device_rows: Tree = None
 
     def order(self, number: int) -> np.ndarray:
