@@ -220,7 +220,7 @@ class Engine(ABC):
         return self.xp.logaddexp(x, 0 * x)
 
     def binary_crossentropy(self, y: Array, logits: Array) -> Array:
-        """-y log σ(z) - (1 - y) log(1 - σ(z)) for logits z, exact for z of any size."""
+        """-y log σ(z) - (1 - y) log(1 - σ(z)) for logits z, finite and right to 1e-6 for z of any size."""
         return y * self.softplus(-logits) + (1 - y) * self.softplus(logits)
 
     def softmax(self, x: Array, axis: int) -> Array:

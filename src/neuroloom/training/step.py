@@ -18,7 +18,7 @@ from neuroloom import activations, config, engines, ops, regularizers, tree
 from neuroloom.engines import Engine
 from neuroloom.layers import Context, Layer, Network
 from neuroloom.layers.base import Weights
-from neuroloom.losses import Loss
+from neuroloom.losses import Loss, reduce
 from neuroloom.metrics import Metric
 from neuroloom.ops.graph import Node
 from neuroloom.optimizers import Optimizer
@@ -135,7 +135,7 @@ class Task:
         for target, ending, y, output in zip(self.targets, self.endings, batch["y"], raw, strict=True):
             if target.loss is not None:
                 values = getattr(target.loss, "logit_values" if ending else "values")
-                losses.append(weighted_mean(values(y, output), batch["weight"]))
+                losses.append(reduce(values(y, output), batch["weight"]))
                 total = total + target.weight * losses[-1]
             outputs.append(activations.get(ending)(ops.stop_gradient(output)) if target.metrics else None)
         return total, (losses, outputs)
@@ -175,14 +175,6 @@ class _Mean:
     def update(state: Tree, value: Array, n: int) -> Tree:
         total = state["n"] + n
         return {"mean": state["mean"] + (ops.stop_gradient(value) - state["mean"]) * (n / total), "n": total}
-
-
-def weighted_mean(values: Array, weight: Array | None) -> Array:
-    """Σ weight · value / number of values; weight (batch,) counts for all further axes of values."""
-    if weight is None:
-        return ops.mean(values)
-    spread = ops.reshape(weight, tuple(weight.shape) + (1,) * (len(values.shape) - 1))
-    return ops.mean(values * spread)
 
 
 def inputs_of(network: Network, leaves: list[Array]) -> Any:
