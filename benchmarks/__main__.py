@@ -36,12 +36,12 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Seconds per epoch, side by side.")
     parser.add_argument("--rows", type=chosen(ROWS), default=list(ROWS), help=", ".join(ROWS))
     parser.add_argument("--peers", type=chosen(PEERS), default=list(PEERS), help=", ".join(PEERS))
-    parser.add_argument("--repeats", type=int, help="measurements per peer: 9, or 3 with --quick")
+    parser.add_argument("--repeats", type=int, help="measurements per peer: 7, or 3 with --quick")
     parser.add_argument("--threads", type=int, default=2, help="threads of each peer: %(default)s")
     parser.add_argument("--quick", action="store_true", help="all of it in under five minutes")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write to: %(default)s")
     options = parser.parse_args(given)
-    options.repeats = options.repeats or (3 if options.quick else 9)
+    options.repeats = options.repeats or (3 if options.quick else 7)
     return options
 
 

@@ -109,7 +109,7 @@ class Row:
         network: its layers; the last one's activation goes with the loss.
         loss: 'binary_crossentropy' of targets (samples, 1) or 'sparse_categorical_crossentropy' of labels (samples,).
         metric: as `compile(metrics=[metric])` takes it.
-        epochs: in one timed call, so that it lasts some tenths of a second for the fastest peer at least.
+        epochs: in one timed call, so that what a call costs beside its epochs weighs as in a usual training.
         quick_epochs: the same with --quick.
     """
 
@@ -167,7 +167,7 @@ ROWS = {
             batch_size=16,
             optimizer=Optimizer("Adam"),
             loss="binary_crossentropy",
-            epochs=200,
+            epochs=100,
             quick_epochs=20,
         ),
         Row(
@@ -202,7 +202,7 @@ ROWS = {
             optimizer=Optimizer("RMSprop"),
             loss="binary_crossentropy",
             epochs=4,
-            quick_epochs=2,
+            quick_epochs=4,
         ),
     )
 }

@@ -53,7 +53,7 @@ class JaxEngine(Engine):
         dtype = dtype or str(x.dtype)
         dtype = dtype if jax.config.read("jax_enable_x64") else NARROW.get(dtype, dtype)
         if isinstance(x, np.ndarray) and x.nbytes >= LARGE and _on_cpu():
-            return jnp.from_dlpack(_aligned(x, dtype))
+            return jax.device_put(_aligned(x, dtype), may_alias=True)
         return jnp.asarray(x, dtype=dtype)
 
     def to_numpy(self, x: Any) -> np.ndarray:
