@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.report import digits, table
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "cpu.json"
+RESULTS = ROOT / "benchmarks" / "results" / "cpu-2-cores.json"
 BLOCK = re.compile(r"(<!-- benchmark: [^>]*-->\n).*?(<!-- end of benchmark -->)", re.S)
 COLUMNS = {
     "neuroloom-jax": "neuroloom (JAX)",
@@ -34,7 +34,7 @@ def block(results: dict[str, Any]) -> str:
         f"Whole-epoch training, side by side in one run on {machine['cores']} CPU cores ({machine['cpu']}), medians of "
         f"{results['repeats']}:"
     )
-    more = "[benchmarks/results/cpu.md](benchmarks/results/cpu.md) has the method, the spread, and what is not met."
+    more = "[benchmarks/results/cpu-2-cores.md](benchmarks/results/cpu-2-cores.md) has the method, the spread, and what is not met."
     return "\n\n".join([text, table(head, body), more])
 
 

@@ -232,7 +232,7 @@ def test_terminate_on_nan_stops_quietly(training_engine):
     given = {"batch_size": 2, "shuffle": False, "epochs": 3, "verbose": 0, "validation_data": (x[:2], [1.0, 1.0])}
     history = model.fit(x, np.ones(14), callbacks=[callbacks.TerminateOnNaN(), ends], **given)
     assert seen == [0, "end"]
-    assert list(history.history) == ["loss"] and not np.isfinite(history.history["loss"][0])
+    assert list(history.history) == ["loss", "val_loss"] and not np.isfinite(history.history["loss"][0])
     assert all(np.isfinite(w).all() for w in model.get_weights())
 
 

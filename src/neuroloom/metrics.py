@@ -124,7 +124,7 @@ class Mean(Metric, abstract=True):
 
     def sums(self, y_true: Array, y_pred: Array) -> Sums:
         values = self.values(y_true, y_pred)
-        return {"total": ops.sum(ops.cast(values, "float32")), "count": float(math.prod(values.shape))}
+        return {"total": values.sum(), "count": float(math.prod(values.shape))}  # a sum of truths counts them
 
     def ratio(self, sums: Sums) -> Array:
         return _divide(sums["total"], sums["count"])

@@ -47,7 +47,10 @@ def _collect(tree: Tree, found: list[Any]) -> None:
             found.append(tree)
         return
     for child in tree:
-        _collect(child, found)
+        if isinstance(child, (dict, list, tuple)):
+            _collect(child, found)
+        elif child is not None:
+            found.append(child)
 
 
 def items(tree: Tree, prefix: str = "") -> Iterator[tuple[str, Any]]:

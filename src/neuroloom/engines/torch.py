@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,9 +129,13 @@ class TorchEngine(Engine):
         return x.detach()
 
     def abstract(self, fn: Function, *specs: Tree) -> Tree:
-        with torch.device("meta"), torch.no_grad():
-            args = [tree.map(lambda s: torch.empty(s.shape, dtype=getattr(torch, s.dtype)), t) for t in specs]
-            return tree.map(lambda t: Spec(tuple(t.shape), self.dtype_name(t)), fn(*args))
+        outer, _here.meta = _here.meta, True
+        try:
+            with torch.device("meta"), torch.no_grad():
+                args = [tree.map(lambda s: torch.empty(s.shape, dtype=getattr(torch, s.dtype)), t) for t in specs]
+                return tree.map(lambda t: Spec(tuple(t.shape), self.dtype_name(t)), fn(*args))
+        finally:
+            _here.meta = outer
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
 
@@ -255,8 +260,17 @@ class TorchEngine(Engine):
         return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
 
 
+class _Here(threading.local):
+    """Where arrays are made in this thread: on the hardware, or inside `abstract` nowhere."""
+
+    meta = False
+
+
+_here = _Here()
+
+
 def _device() -> str:
-    return "meta" if torch.get_default_device().type == "meta" else _hardware()  # meta: inside `abstract`
+    return "meta" if _here.meta else _hardware()
 
 
 @functools.cache

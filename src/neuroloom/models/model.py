@@ -230,7 +230,7 @@ class Model(Structure):
             keep=self._keep,
             enter=lambda state: self._enter(engine, state),
             next_epoch=self._next_epoch,
-            fresh_metrics=lambda: task.fresh_metrics(engine),
+            metrics=task.fresh_metrics(engine),
             validate=validate,
             explain=lambda batch: self._explain(engine, batch),
             stopped=lambda: self.stop_training,

@@ -98,16 +98,21 @@ def has_node(value: Any) -> bool:
     return type(value) is Node
 
 
+_CONTAINERS = frozenset((list, tuple, dict))
+
+
 def op(fn: F) -> F:
     """Make a function of arrays record itself when it is given a Node."""
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         constants = False
-        for value in args:
-            if type(value) is Node or (isinstance(value, list | tuple | dict) and has_node(value)):
+        for value in args:  # eager steps come here often: comparing types costs least
+            cls = type(value)
+            if cls is Node or (cls in _CONTAINERS and has_node(value)):
                 return record(wrapper, args, kwargs, wrapper)
-            constants = constants or type(value) is np.ndarray
+            if cls is np.ndarray:
+                constants = True
         if kwargs and any(map(has_node, kwargs.values())):
             return record(wrapper, args, kwargs, wrapper)
         return fn(*(_joined(args) if constants else args), **kwargs)

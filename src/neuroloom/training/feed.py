@@ -95,11 +95,13 @@ class ArrayFeed:
         if self._device_rows is None:
             self._device_rows = tree.map(self.engine.asarray, self.rows)
         order, size = self.order(number), self.batch_size
+        if not self.engine.compiles:  # a compiled program takes it from the host itself, and faster
+            order = self.engine.asarray(order)
         whole = self.n // size
         if whole:
-            yield Segment(self._device_rows, self.engine.asarray(order[: whole * size]), whole, size)
+            yield Segment(self._device_rows, order[: whole * size], whole, size)
         if self.n % size:
-            yield Segment(self._device_rows, self.engine.asarray(order[whole * size :]), 1, self.n % size)
+            yield Segment(self._device_rows, order[whole * size :], 1, self.n % size)
 
     def _streamed(self, number: int) -> Iterator[Segment]:
         order, size = self.order(number), self.batch_size

@@ -38,7 +38,7 @@ class Course:
     keep: Callable[[Tree], None]
     enter: Callable[[Tree], Tree]
     next_epoch: Callable[[], int]
-    fresh_metrics: Callable[[], Tree]
+    metrics: Tree
     validate: Callable[[], Logs] | None
     explain: Callable[[Tree], str]
     stopped: Callable[[], bool]
@@ -59,7 +59,7 @@ class Course:
             callbacks.on_train_end(logs)
 
     def _epoch(self, state: Tree, epoch: int) -> tuple[Tree, Logs, bool]:
-        state = {**state, "metrics": self.fresh_metrics()}
+        state = {**state, "metrics": self.metrics}
         logs: Logs = {}
         before = 0
         for state, chunk in self._chunks(state):  # noqa: B020  (the loop starts from it and gives the next)

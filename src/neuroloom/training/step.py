@@ -128,7 +128,7 @@ class Task:
         return {"metrics": metrics}, row
 
     def _forward(self, params: Tree, frozen: Tree, batch: Tree, ctx: Context) -> tuple[Array, Any]:
-        """Total loss; the losses of the outputs that have one; the outputs, activated."""
+        """Total loss; the losses of the outputs that have one; the outputs that have metrics, not activated yet."""
         weights = tree.from_items([*params.items(), *frozen.items()])
         raw = tree.leaves(self.network.call(Weights(weights), inputs_of(self.network, batch["x"]), ctx))
         total, losses, outputs = self._penalty(params), [], []
@@ -137,7 +137,7 @@ class Task:
                 values = getattr(target.loss, "logit_values" if ending else "values")
                 losses.append(reduce(values(y, output), batch["weight"]))
                 total = total + target.weight * losses[-1]
-            outputs.append(activations.get(ending)(ops.stop_gradient(output)) if target.metrics else None)
+            outputs.append(output if target.metrics else None)
         return total, (losses, outputs)
 
     def _penalty(self, params: Tree) -> Any:
@@ -157,7 +157,10 @@ class Task:
         means = [_Mean.update(s, v, n) for s, v in zip(state["means"], [total, *parts], strict=True)]
         row = [mean["mean"] for mean in means]
         metrics = []
-        for target, states, y, output in zip(self.targets, state["metrics"], batch["y"], outputs, strict=True):
+        ends = zip(self.targets, self.endings, state["metrics"], batch["y"], outputs, strict=True)
+        for target, ending, states, y, output in ends:
+            if ending and target.metrics:
+                output = activations.get(ending)(output)
             states = [m.update(s, y, output) for (_, m), s in zip(target.metrics, states, strict=True)]
             row += [m.result(s) for (_, m), s in zip(target.metrics, states, strict=True)]
             metrics.append(states)
@@ -174,7 +177,7 @@ class _Mean:
     @staticmethod
     def update(state: Tree, value: Array, n: int) -> Tree:
         total = state["n"] + n
-        return {"mean": state["mean"] + (ops.stop_gradient(value) - state["mean"]) * (n / total), "n": total}
+        return {"mean": state["mean"] + (value - state["mean"]) * (n / total), "n": total}
 
 
 def inputs_of(network: Network, leaves: list[Array]) -> Any:
