@@ -294,9 +294,14 @@ class Engine(ABC):
     def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         """Sum of each window of x (batch, *spatial, channels)."""
 
-    def recurrence(self, cell: Function, projected: Array, carry: Tree) -> tuple[Tree, Array]:
-        """A recurrent cell over time. `cell(carry, (batch, k)) -> (carry, output)`; projected (batch, time, k)."""
-        carry, outputs = self.scan(cell, carry, self.xp.moveaxis(projected, 1, 0))
+    def recurrence(self, cell: Function, x: Array, kernel: Array, bias: Array, carry: Tree) -> tuple[Tree, Array]:
+        """A recurrent cell over time: `cell(carry, z) -> (carry, output)` for z = x_t W + b of each step.
+
+        The products with W are one for all steps. x is brought into the order of time before, since it is narrower
+        than they are. x (batch, time, features) -> outputs (batch, time, units).
+        """
+        steps = self.xp.moveaxis(x, 1, 0) @ kernel + bias  # (time, batch, width)
+        carry, outputs = self.scan(cell, carry, steps)
         return carry, self.xp.moveaxis(outputs, 0, 1)
 
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
@@ -320,7 +325,7 @@ class Engine(ABC):
             h = o * xp.tanh(c)
             return (h, c), h
 
-        (h, c), outputs = self.recurrence(cell, x @ kernel + bias, (h, c))
+        (h, c), outputs = self.recurrence(cell, x, kernel, bias, (h, c))
         return outputs, h, c
 
     # ----------------------------------------------------------------------------------------- random numbers

@@ -84,7 +84,7 @@ class SimpleRNN(_Recurrent):
             h = g(z + h @ w.recurrent_kernel)
             return h, h
 
-        h, outputs = engines.of(x, w.kernel).recurrence(cell, x @ w.kernel + bias, zeros)
+        h, outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, zeros)
         return outputs, (h,)
 
 
@@ -130,7 +130,7 @@ class LSTM(_Recurrent):
             h = o * g(c)
             return (h, c), h
 
-        (h, c), outputs = engines.of(x, w.kernel).recurrence(cell, x @ w.kernel + bias, (zeros, zeros))
+        (h, c), outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, (zeros, zeros))
         return outputs, (h, c)
 
 
