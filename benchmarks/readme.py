@@ -34,7 +34,8 @@ def block(results: dict[str, Any]) -> str:
         f"Whole-epoch training, side by side in one run on {machine['cores']} CPU cores ({machine['cpu']}), medians of "
         f"{results['repeats']}:"
     )
-    more = "[benchmarks/results/cpu-2-cores.md](benchmarks/results/cpu-2-cores.md) has the method, the spread, and what is not met."
+    path = "benchmarks/results/cpu-2-cores.md"
+    more = f"[{path}]({path}) has the method, the spread, and what is not met."
     return "\n\n".join([text, table(head, body), more])
 
 
