@@ -167,7 +167,7 @@ ROWS = {
             batch_size=16,
             optimizer=Optimizer("Adam"),
             loss="binary_crossentropy",
-            epochs=100,
+            epochs=20,
             quick_epochs=20,
         ),
         Row(
@@ -177,6 +177,7 @@ ROWS = {
             batch_size=128,
             optimizer=Optimizer("RMSprop"),
             loss="sparse_categorical_crossentropy",
+            epochs=5,
         ),
         Row(
             "cnn",

@@ -324,3 +324,15 @@ def test_the_structure_round_trips(kind):
     again.set_weights(model.weights)
     x = np.random.default_rng(1).normal(size=(3, *NETS[kind][0]))
     assert np.array_equal(again.predict(x), model.predict(x))
+
+
+def test_old_programs_name_losses_metrics_and_rates_as_they_did():
+    model = nl.Sequential([layers.Dense(1, activation="sigmoid", input_shape=(3,))])
+    model.compile(
+        optimizer=nl.optimizers.RMSprop(lr=0.002),
+        loss=nl.losses.binary_crossentropy,
+        metrics=[nl.metrics.binary_accuracy],
+    )
+    history = model.fit(np.eye(3), [0, 1, 1], verbose=0)
+    assert model.learning_rate == 0.002
+    assert list(history.history) == ["loss", "binary_accuracy"]

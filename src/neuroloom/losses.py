@@ -378,3 +378,11 @@ def _at_least_two(shape: Shape, loss: str) -> None:
             f"{loss} expected an output of at least 2 classes, received one of shape {_shown(shape)}. Give "
             f"the last layer one unit per class, or use BinaryCrossentropy with one sigmoid unit."
         )
+
+
+# the names that programs written for Keras use, as in compile(loss=losses.binary_crossentropy)
+mse = mean_squared_error = MeanSquaredError
+mae = mean_absolute_error = MeanAbsoluteError
+binary_crossentropy = BinaryCrossentropy
+categorical_crossentropy = CategoricalCrossentropy
+sparse_categorical_crossentropy = SparseCategoricalCrossentropy

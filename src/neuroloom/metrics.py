@@ -397,3 +397,13 @@ def _accuracy(loss: Any, shape: Shape) -> Metric:
 def _divide(part: Array, whole: Array) -> Array:
     """part / whole for a whole that counts: where it is 0, so is the part."""
     return part / (whole + (whole == 0))
+
+
+# the names that programs written for Keras use, as in compile(metrics=[metrics.binary_accuracy])
+mse = mean_squared_error = MeanSquaredError
+mae = mean_absolute_error = MeanAbsoluteError
+binary_accuracy = BinaryAccuracy
+categorical_accuracy = CategoricalAccuracy
+sparse_categorical_accuracy = SparseCategoricalAccuracy
+top_k_categorical_accuracy = TopKCategoricalAccuracy
+sparse_top_k_categorical_accuracy = SparseTopKCategoricalAccuracy

@@ -185,6 +185,8 @@ class TorchEngine(Engine):
         return x[index] if isinstance(index, torch.Tensor) else _getitem(x, index)
 
     def gather(self, x: Array, index: Array) -> Array:
+        if index.ndim == 1:
+            return torch.index_select(x, 0, index)
         return F.embedding(index, x) if x.ndim == 2 and x.is_floating_point() else x[index.long()]
 
     def pick(self, x: Array, index: Array) -> Array:
