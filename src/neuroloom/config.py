@@ -290,10 +290,12 @@ def _friendly_init(cls: type) -> None:
 
 
 def _register(cls: type[Configured]) -> None:
+    """Make a class known by its names. One of a user's own may be defined again; the library's stay what they are."""
     registry = REGISTRIES[cls.kind]
     for name in (cls.__name__, *cls.__dict__.get("aliases", ())):
         taken = registry.get(normal(name))
-        if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+        library = taken is not None and taken.__module__.startswith("neuroloom.")
+        if library and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
             raise ConfigurationError(
                 f"The {cls.kind} name {name!r} belongs to {taken.__module__}.{taken.__qualname__} already; "
                 f"choose another class name, since model files find classes by name."
