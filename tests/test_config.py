@@ -195,12 +195,23 @@ def test_wrong_values_are_refused(wrong, text, registries):
     assert text in str(error.value)
 
 
-def test_two_classes_cannot_share_a_name(registries):
-    Shape, _ = registries
-    with pytest.raises(ConfigurationError, match=r"The shape name 'Disc' belongs to .*Circle already"):
+def test_no_class_takes_the_name_of_one_of_the_library():
+    layer = config.find("layer", "dense").__bases__[0]
+    with pytest.raises(ConfigurationError, match=r"The layer name 'Dense' belongs to neuroloom\S*Dense already"):
 
-        class Disc(Shape):
+        class Dense(layer):
             pass
+
+    assert config.find("layer", "dense").__module__.startswith("neuroloom.")
+
+
+def test_a_class_of_ones_own_may_be_defined_again(registries):
+    Shape, _ = registries
+
+    class Disc(Shape):
+        pass
+
+    assert config.find(Shape.kind, "disc") is Disc
 
 
 def test_unknown_names_are_key_errors_with_plain_text():

@@ -294,8 +294,8 @@ def _register(cls: type[Configured]) -> None:
     registry = REGISTRIES[cls.kind]
     for name in (cls.__name__, *cls.__dict__.get("aliases", ())):
         taken = registry.get(normal(name))
-        library = taken is not None and taken.__module__.startswith("neuroloom.")
-        if library and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+        same = taken is None or (taken.__module__, taken.__qualname__) == (cls.__module__, cls.__qualname__)
+        if taken is not None and not same and taken.__module__.startswith("neuroloom."):
             raise ConfigurationError(
                 f"The {cls.kind} name {name!r} belongs to {taken.__module__}.{taken.__qualname__} already; "
                 f"choose another class name, since model files find classes by name."
