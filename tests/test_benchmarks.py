@@ -1,5 +1,6 @@
 """The benchmarks: tables in order, peers that compute the same training, and a small row measured from end to end."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 pytest.importorskip("optax", reason="optax is not installed: pip install optax")
 
-from benchmarks import measure, peers, plot, report, rows, targets
+from benchmarks import measure, peers, plot, readme, report, rows, targets
 from benchmarks.data import Data
 from benchmarks.rows import LSTM, Conv, Dense, Flatten, MaxPool, Optimizer, Row
 
@@ -129,3 +130,11 @@ def test_the_plot_has_a_bar_per_measured_peer():
     panel = plot.figure(results()).axes[0]
     assert [bar.get_width() for bar in panel.patches] == [10.0, 24.0, 20.0, 7.0]
     assert [label.get_text() for label in panel.get_yticklabels()][-1] == "jax.lax.scan, by hand"
+
+
+def test_readme_and_report_show_the_committed_results():
+    results = json.loads(readme.RESULTS.read_text())
+    text = (readme.ROOT / "README.md").read_text("utf-8")
+    assert readme.updated(text, results) == text
+    assert readme.block(results).splitlines()[4].startswith("| tiny |")
+    assert report.markdown(results, f"{readme.RESULTS.stem}.png") == readme.RESULTS.with_suffix(".md").read_text()
