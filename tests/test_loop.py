@@ -457,3 +457,37 @@ def test_dropout_and_normalization_leave_evaluation_alone(training_engine):
     model.add(layers.Dense(3, activation="softmax"))
     x = np.ones((4, 5))
     assert np.array_equal(model.predict(x), model.predict(x))
+
+
+@pytest.fixture
+def backend_compilations():
+    """Seconds of each compilation by XLA: it can compile anew, for arrays placed otherwise, without a new trace."""
+    from jax import monitoring
+
+    seen = []
+
+    def listen(event, seconds, **_):
+        if "backend_compile" in event:
+            seen.append(seconds)
+
+    monitoring.register_event_duration_secs_listener(listen)
+    yield seen
+    monitoring.unregister_event_duration_listener(listen)
+
+
+def test_xla_compiles_nothing_after_the_first_epoch(backend_compilations):
+    x = np.random.default_rng(0).random((1300, 784), dtype=np.float32)  # large enough for the way by threads
+    y = np.arange(1300) % 10
+
+    def fit(epochs):
+        model = nl.Sequential([layers.Dense(11, activation="relu", input_shape=(784,)), layers.Dense(10, "softmax")])
+        model.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.fit(x, y, batch_size=128, epochs=epochs, verbose=0, engine="jax")
+        return model
+
+    model = fit(1)
+    assert backend_compilations
+    backend_compilations.clear()
+    model.fit(x, y, batch_size=128, epochs=3, verbose=0, engine="jax")
+    fit(2)
+    assert backend_compilations == []
