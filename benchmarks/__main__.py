@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
+import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import data, machine, plot, report
-from benchmarks.measure import measure
+from benchmarks import data, machine
+from benchmarks.measure import Workers, measure
 from benchmarks.peers import PEERS
-from benchmarks.rows import ROWS
-from benchmarks.targets import judge
-from benchmarks.worker import versions
+from benchmarks.rates import rates
+from benchmarks.records import Record
+from benchmarks.rows import EVERY, GPU_ROWS, ROWS, Row
+from benchmarks.work import work
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -33,53 +34,66 @@ def chosen(table: dict[str, Any]) -> Any:
 
 
 def arguments(given: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks", description="Seconds per epoch, side by side.")
-    parser.add_argument("--rows", type=chosen(ROWS), default=list(ROWS), help=", ".join(ROWS))
+    parser = argparse.ArgumentParser("python -m benchmarks", description="Times of neuroloom and others, side by side.")
+    parser.add_argument("--rows", type=chosen(EVERY), default=list(EVERY), help=", ".join(EVERY))
     parser.add_argument("--peers", type=chosen(PEERS), default=list(PEERS), help=", ".join(PEERS))
-    parser.add_argument("--repeats", type=int, help="measurements per peer: 7, or 3 with --quick")
+    parser.add_argument("--repeats", type=int, help="measurements per peer: 3, or 2 with --quick")
     parser.add_argument("--threads", type=int, default=2, help="threads of each peer: %(default)s")
-    parser.add_argument("--quick", action="store_true", help="all of it in under five minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer peers, under five minutes; files named ...-quick")
+    parser.add_argument("--resume", action="store_true", help="measure only what the results folder lacks")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write to: %(default)s")
     options = parser.parse_args(given)
-    options.repeats = options.repeats or (3 if options.quick else 7)
+    options.repeats = options.repeats or (2 if options.quick else 3)
     return options
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure what was asked for."""
-    data.find_folder()
-    results = {
-        "machine": machine.machine(),
-        "versions": versions(options.peers),
-        "threads": options.threads,
-        "repeats": options.repeats,
-        "rows": {},
-    }
-    for name in options.rows:
-        row = ROWS[name]
-        epochs = row.quick_epochs if options.quick else row.epochs
-        results["rows"][name] = measure(row, options.peers, options.repeats, epochs, options.threads, note)
-    return results | {"targets": judge(results["rows"])}
+def peers_of(row: Row, options: argparse.Namespace) -> list[str]:
+    """The peers that are asked for and meant for this row."""
+    found = [name for name in options.peers if name in (row.peers or options.peers)]
+    found = [name for name in found if row.name in (PEERS[name].only or [row.name])]
+    return [name for name in found if PEERS[name].quick or not options.quick]
+
+
+def run(rows: list[Row], options: argparse.Namespace, name: str, gpu: bool) -> str:
+    """Measure these rows into one record; gives its report."""
+    head = {"machine": machine.machine(), "threads": options.threads}
+    record = Record(options.out, name + ("-quick" if options.quick else ""), head, note)
+    wanted = [row for row in rows if not (options.resume and record.has(row, peers_of(row, options)))]
+    with Workers(options.threads, gpu) as workers:
+        for row in wanted:
+            moment = machine.moment()
+            entry = measure(row, peers_of(row, options), options.repeats, workers, note)
+            for result in entry["peers"].values():
+                result["date"] = moment["date"]
+            record.put(row, entry | {"load_average": moment["load_average"]})
+    note("rates of the machine")
+    add_rates(record, rows, options.threads, gpu)
+    return record.write()
+
+
+def add_rates(record: Record, rows: list[Row], threads: int, gpu: bool) -> None:
+    """Give the rows that were measured, or whose run was interrupted, the rates for their rooflines."""
+    entries = record.results["rows"]
+    lacking = [row for row in rows if "rates" not in entries[row.name]]
+    works = {row.name: found for row in lacking if (found := work(row, tuple(entries[row.name]["shape"])))}
+    for name, found in rates(works, threads, gpu).items() if works else ():
+        entries[name]["rates"] = found
 
 
 def note(text: str, started: float = time.perf_counter()) -> None:
     print(f"{time.perf_counter() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
 
 
-def write(results: dict[str, Any], folder: Path, name: str) -> str:
-    """Results, report and plot, as name.json, name.md and name.png; gives the report."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = report.markdown(results, f"{name}.png")
-    (folder / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (folder / f"{name}.md").write_text(text)
-    plot.figure(results).savefig(folder / f"{name}.png")
-    return text
-
-
 def main() -> None:
     options = arguments()
-    whole = not options.quick and options.rows == list(ROWS) and options.peers == list(PEERS)
-    print(write(run(options), options.out, machine.kind() + ("" if whole else "-partial")))
+    data.find_folder()
+    names, card = options.rows, machine.gpu()
+    if rows := [ROWS[name] for name in names if name in ROWS]:
+        print(run(rows, options, machine.kind(), gpu=False))
+    if card and (rows := [GPU_ROWS[name] for name in names if name in GPU_ROWS]):
+        print(run(rows, options, re.sub(r"\W+", "-", card.lower()), gpu=True))
+    elif not card:
+        note(f"no NVIDIA GPU here; not run: {', '.join(name for name in names if name in GPU_ROWS)}")
 
 
 if __name__ == "__main__":

@@ -3,86 +3,169 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.rows import Row
-from benchmarks.worker import Job, Worker, WorkerError
+from benchmarks.tasks import Start
+from benchmarks.worker import AbsentError, Worker, WorkerError, versions
 
-WARM_UP_EPOCHS = 2
-"""Epochs before the first measurement; the first one holds compilation and is reported."""
-
+Result = dict[str, Any]
 Note = Callable[[str], None]
 
 
-def measure(
-    row: Row, peers: list[str], repeats: int, epochs: int, threads: int, note: Note = lambda text: None
-) -> dict[str, Any]:
-    """The row's entry in the results: what was trained on, and by peer its times or its error."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+@dataclass
+class Workers:
+    """A process for each peer, started at its first row and kept: it forks for each."""
+
+    threads: int
+    gpu: bool = False
+    _alive: dict[str, Worker] = field(default_factory=dict)
+
+    def __enter__(self) -> Workers:
+        self._kept = tempfile.TemporaryDirectory(prefix="benchmarks-")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for peer in list(self._alive):
+            self.drop(peer)
+        self._kept.cleanup()
+
+    def get(self, peer: str) -> Worker:
+        if peer not in self._alive:
+            self._alive[peer] = Worker(peer, self.threads, Path(self._kept.name), self.gpu)
+        return self._alive[peer]
+
+    def drop(self, peer: str) -> None:
+        if peer in self._alive:
+            self._alive.pop(peer).close()
+
+
+@contextmanager
+def files_of(row: Row) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A folder with the row's x.npy and y.npy, and what the record says about them."""
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
         x, y, source = row.data()
-        np.save(folder / "x.npy", x)
-        np.save(folder / "y.npy", y)
-        steps = row.steps(len(x))
-        del x, y  # the workers have their own
-        results: dict[str, dict[str, Any]] = {}
-        workers: dict[str, Worker] = {}
-        for peer in peers:
-            workers[peer] = Worker(Job(row.name, peer, folder, threads))
-            stack.callback(workers[peer].close)
-            results[peer] = attempt(warm_up, workers[peer])
-            note(f"{row.name}: {peer} {describe(results[peer])}")
-        for _ in range(repeats):
-            for peer in [peer for peer in peers if "error" not in results[peer]]:
-                results[peer].update(attempt(once_more, workers[peer], epochs, results[peer].get("seconds", [])))
-    summarised = {peer: result | summary(result, steps) for peer, result in results.items()}
-    note(
-        f"{row.name}: "
-        + ", ".join(f"{p} {r['ms_per_step']:.4g} ms/step" for p, r in summarised.items() if "median" in r)
-    )
-    return {"data": source, "steps": steps, "epochs_per_call": epochs, "peers": summarised}
+        np.save(Path(folder, "x.npy"), x)
+        np.save(Path(folder, "y.npy"), y)
+        yield Path(folder), {"data": source, "shape": list(x.shape[1:]), "steps": row.steps(len(x))}
 
 
-def attempt(act: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
-    """What the act gives, or what a worker said when it failed."""
+def measure(row: Row, peers: list[str], repeats: int, workers: Workers, note: Note = lambda text: None) -> Result:
+    """The row's entry in the results: what was done, and by peer its numbers or why there are none."""
+    with files_of(row) as (folder, facts):
+        if isinstance(row.task, Start):
+            repeats = (repeats + 1) // 2  # each takes processes of its own, twice
+            results = starts(row, peers, repeats, workers, folder)
+        else:
+            results = turns(row, peers, repeats, workers, folder, note)
+    summarised = {peer: result | summary(result) for peer, result in results.items()}
+    note(f"{row.name}: " + ", ".join(f"{p} {r['median']:.4g}" for p, r in summarised.items() if "median" in r))
+    return {**facts, "unit": row.task.unit, "repeats": repeats, "peers": summarised}
+
+
+def turns(row: Row, peers: list[str], repeats: int, workers: Workers, folder: Path, note: Note) -> dict[str, Result]:
+    """Each peer made ready, two at a time; then all measured in turns: A B C A B C."""
+    results: dict[str, Result] = {}
+    with ThreadPoolExecutor(2) as pool:
+        for peer, result in pool.map(lambda peer: (peer, attempt(lambda: begun(peer, row, workers, folder))), peers):
+            results[peer] = result
+            note(f"{row.name}: {peer} {describe(result)}")
+    for _ in range(repeats):
+        for peer in [peer for peer in peers if measurable(results[peer])]:
+            results[peer] |= attempt(lambda peer=peer: grown(results[peer], workers.get(peer).again()))
+    for peer in peers:
+        finish(peer, results[peer], workers)
+    return results
+
+
+def begun(peer: str, row: Row, workers: Workers, folder: Path) -> Result:
+    return {"versions": versions(peer)} | workers.get(peer).begin(row.name, folder)
+
+
+def finish(peer: str, result: Result, workers: Workers) -> None:
+    """End the row in the peer's process; one that failed in an unknown way is not used again."""
     try:
-        return act(*args)
+        if "error" in result:
+            workers.drop(peer)
+        else:
+            workers.get(peer).done()
+    except (WorkerError, AbsentError):
+        workers.drop(peer)
+
+
+def starts(row: Row, peers: list[str], repeats: int, workers: Workers, folder: Path) -> dict[str, Result]:
+    """Two fresh processes of each peer in turns; the first finds an empty folder, the second what the first kept."""
+    results: dict[str, Result] = {peer: {} for peer in peers}
+    for _ in range(repeats):
+        for peer in [peer for peer in peers if measurable(results[peer])]:
+            results[peer] |= attempt(lambda peer=peer: grown(results[peer], started(peer, row, workers, folder)))
+    return results
+
+
+def started(peer: str, row: Row, workers: Workers, folder: Path) -> Result:
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as kept:
+        first, second = (_start(peer, row, workers, folder, Path(kept)) for _ in range(2))
+    return {"value": first["all_s"], "second": second["all_s"], **first, "versions": versions(peer)}
+
+
+def _start(peer: str, row: Row, workers: Workers, folder: Path, kept: Path) -> Result:
+    began = time.perf_counter()
+    worker = Worker(peer, workers.threads, kept, workers.gpu)
+    try:
+        answer = worker.begin(row.name, folder, fork=False)
+        return answer | {"all_s": time.perf_counter() - began, "import_s": worker.import_s}
+    finally:
+        worker.close()
+
+
+def attempt(act: Callable[[], Result]) -> Result:
+    """What the act gives, or what a worker said instead."""
+    try:
+        return act()
     except WorkerError as error:
         return {"error": str(error)}
+    except AbsentError as error:
+        return {"absent": str(error)}
 
 
-def warm_up(worker: Worker) -> dict[str, Any]:
-    seconds = [worker.train(1) for _ in range(WARM_UP_EPOCHS)]
-    return {"first_epoch_s": seconds[0]}
+def measurable(result: Result) -> bool:
+    return "error" not in result and "absent" not in result
 
 
-def once_more(worker: Worker, epochs: int, seconds: list[float]) -> dict[str, Any]:
-    return {"seconds": [*seconds, worker.train(epochs) / epochs]}
+LISTS = {"value": "values", "one": "ones", "second": "seconds", "import_s": "imports"}
+"""Numbers of a measurement that are kept in full, and under which name."""
 
 
-def describe(result: dict[str, Any]) -> str:
-    if "error" in result:
-        return "failed: " + result["error"].strip().splitlines()[-1]
-    return f"ready, first epoch {result['first_epoch_s']:.2f} s"
+def grown(result: Result, numbers: Result) -> Result:
+    """The result with one more measurement."""
+    lists = {LISTS[key]: [*result.get(LISTS[key], []), number] for key, number in numbers.items() if key in LISTS}
+    return {key: value for key, value in numbers.items() if key not in LISTS} | lists
 
 
-def summary(result: dict[str, Any], steps: int) -> dict[str, Any]:
-    """Median, least and quartiles of the seconds per epoch, and the median milliseconds per step.
+def describe(result: Result) -> str:
+    if not measurable(result):
+        return next(
+            f"{kind}: {result[kind].strip().splitlines()[-1]}" for kind in ("error", "absent") if kind in result
+        )
+    return f"ready, first call {result['first_s']:.2f} s"
 
-    >>> summary({"seconds": [3.0, 1.0, 2.0]}, steps=100)["ms_per_step"]
-    20.0
+
+def summary(result: Result) -> Result:
+    """Median, least and quartiles of the values; of the other lists the median.
+
+    >>> summary({"values": [3.0, 1.0, 2.0], "ones": [0.5]})
+    {'median': 2.0, 'min': 1.0, 'quartiles': [1.5, 2.5], 'one': 0.5}
     """
-    if "error" in result:
+    if not measurable(result) or not result.get("values"):
         return {}
-    low, median, high = np.quantile(result["seconds"], [0.25, 0.5, 0.75]).tolist()
-    return {
-        "median": median,
-        "min": min(result["seconds"]),
-        "quartiles": [low, high],
-        "ms_per_step": 1000 * median / steps,
-    }
+    low, median, high = np.quantile(result["values"], [0.25, 0.5, 0.75]).tolist()
+    others = {key: float(np.median(result[name])) for key, name in LISTS.items() if name in result and key != "value"}
+    return {"median": median, "min": min(result["values"]), "quartiles": [low, high], **others}

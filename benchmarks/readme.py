@@ -7,36 +7,49 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.compare import medians, ratio
 from benchmarks.report import digits, table
+from benchmarks.rows import ROWS
+from benchmarks.tasks import Train
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "cpu-2-cores.json"
 BLOCK = re.compile(r"(<!-- benchmark: [^>]*-->\n).*?(<!-- end of benchmark -->)", re.S)
 COLUMNS = {
-    "neuroloom-jax": "neuroloom (JAX)",
-    "keras-jax": "Keras 3 (JAX)",
-    "torch": "PyTorch by hand",
-    "scan": "JAX by hand",
-    "neuroloom-torch": "neuroloom (PyTorch)",
+    "neuroloom": ("neuroloom-auto",),
+    "Keras 3 (best of its three)": ("keras-",),
+    "PyTorch by hand (best of two)": ("torch",),
+    "scikit-learn": ("sklearn",),
+    "JAX by hand": ("scan",),
 }
+"""Heading -> how the names of its peers begin; the fastest of them is shown."""
 
 
 def block(results: dict[str, Any]) -> str:
-    """Milliseconds per step of each peer, and how many times as fast neuroloom is as the faster of the first two."""
+    """Milliseconds per step, and how many times as fast neuroloom is as the fastest library."""
     machine, rows = results["machine"], results["rows"]
-    head = ("milliseconds per step", *COLUMNS.values(), "faster than the faster of Keras and PyTorch by")
+    head = ("milliseconds per step", *COLUMNS, "times as fast as the fastest of Keras, PyTorch, scikit-learn")
     body = []
-    for name, row in rows.items():
-        times = {peer: row["peers"][peer]["ms_per_step"] for peer in COLUMNS}
-        ratio = min(times["keras-jax"], times["torch"]) / times["neuroloom-jax"]
-        body.append((name, *map(digits, times.values()), f"{ratio:.2f}"))
+    for name in [name for name, row in rows.items() if name in ROWS and isinstance(ROWS[name].task, Train)]:
+        times = medians(rows[name])
+        cells = [fastest(times, beginnings) for beginnings in COLUMNS.values()]
+        found = ratio(rows[name])
+        body.append((name, *cells, f"{found:.2f}" if found else "–"))
     text = (
-        f"Whole-epoch training, side by side in one run on {machine['cores']} CPU cores ({machine['cpu']}), medians of "
-        f"{results['repeats']}:"
+        f"Whole-epoch training, side by side in one run on {machine['cores']} CPU cores ({machine['cpu']}), medians; "
+        f'neuroloom with `engine="auto"`:'
     )
     path = "benchmarks/results/cpu-2-cores.md"
-    more = f"[{path}]({path}) has the method, the spread, and what is not met."
+    more = (
+        f"[docs/fast.md](docs/fast.md) says why, and what you can do; [{path}]({path}) has all rows and peers, the "
+        f"method, the spread, and what is not met."
+    )
     return "\n\n".join([text, table(head, body), more])
+
+
+def fastest(times: dict[str, float], beginnings: tuple[str, ...]) -> str:
+    found = [time for peer, time in times.items() if peer.startswith(beginnings)]
+    return digits(min(found)) if found else "–"
 
 
 def updated(readme: str, results: dict[str, Any]) -> str:

@@ -7,81 +7,149 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.peers import PEERS
+from benchmarks.roofline import roofline
+from benchmarks.rows import EVERY
+from benchmarks.targets import Verdict, judge, sentence, wanted
 
 
 def markdown(results: dict[str, Any], plot: str) -> str:
     """The report; `plot` is the picture's file name."""
+    rows = results["rows"]
+    verdicts = judge(rows)
     parts = [
-        "# Seconds per epoch, side by side",
+        "# Times, side by side",
         setting(results),
-        verdicts(results["targets"]),
-        f"![milliseconds per step]({plot})",
-        *(row_section(name, row) for name, row in results["rows"].items()),
+        judgement(verdicts),
+        rooflines(rows, verdicts),
+        missing(rows),
+        f"![times as multiples of neuroloom's]({plot})",
+        *(row_section(name, row) for name, row in rows.items()),
         METHOD,
     ]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 METHOD = """## How
 
 Every peer runs in a process of its own, with the same data, the same first weights, the same number of threads and
-float32. All processes of a row are alive at once and are asked in turns, so that what slows the machine slows all of
-them. A measurement is one call that trains the epochs given above; the table has seconds per epoch. The first
-epoch, which holds compilation, and a second one are not among the measurements. Shuffling is on, and loss and
-accuracy are computed, in every peer. A ratio is of medians: time of the other over time of neuroloom, so that
-more is better."""
+float32 unless the row says otherwise. All processes of a row are alive at once and are asked in turns, A B C A B C, so
+that what slows the machine slows all of them. A process imports its library once and forks for each row, so rows share
+no memory and no compiled program; what libraries keep on disk goes to a folder that starts empty.
+
+Rows of training: the first epoch, which holds compilation, and a second one are not among the measurements; a
+measurement is one call that trains the row's epochs, or as many of them as the peer can in 0.6 s; shuffling is on, and
+loss and accuracy are computed, in every peer but scikit-learn (no accuracy, Adam instead of RMSprop). Two peers get
+ready at a time, so "first call" is an upper bound; the row `start` has one process alone. Peak memory is the most that
+the peer's process held in the row, with its share of the data.
+
+Tuned Keras: `steps_per_execution=32` on JAX and TensorFlow, `jit_compile=True` (TensorFlow and PyTorch) or False ("no
+XLA"), batches of 4096 in `predict`, `predict_on_batch` for one sample. Tuned peers, Keras on PyTorch and
+`torch.compile` are not in a run with `--quick`. Peer by peer: `benchmarks/peers/`."""
 
 
 def setting(results: dict[str, Any]) -> str:
     """Machine, versions and settings."""
-    m = results["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    m, all_versions = results["machine"], {}
+    for row in results["rows"].values():
+        for result in row["peers"].values():
+            all_versions |= result.get("versions", {})
     lines = [
-        f"{m['cpu']}, {m['cores']} cores, {m['system']}, Python {m['python']}; {results['threads']} threads.",
-        f"{versions}.",
-        f"{m['date']}; load average at the start {m['load_average']}; {results['repeats']} measurements each.",
+        f"{m['cpu']}, {m['cores']} cores, {m['gpu'] or 'no GPU'}, {m['system']}, Python {m['python']}; "
+        f"{results['threads']} threads; {'with' if m['compiler'] else 'without'} a C++ compiler for torch.compile.",
+        ", ".join(f"{name} {version}" for name, version in sorted(all_versions.items())) + ".",
     ]
+    if not m["gpu"]:
+        lines.append("No NVIDIA GPU was found: the rows for one were not run, and nothing is claimed about them.")
     return "  \n".join(lines)
 
 
-def verdicts(targets: list[dict[str, Any]]) -> str:
-    """What is not met, in words, and all ratios."""
-    missed = [t for t in targets if not t["met"]]
-    heading = f"## Not met: {len(missed)} of {len(targets)}"
-    lines = [
-        f"* {t['row']}: {t['subject']} is {t['ratio']:.2f} times as fast as {t['against']}, wanted {t['least']:.2f}."
-        for t in missed
-    ]
-    head = ("row", "of", "against", "times as fast", "wanted at least", "")
+def judgement(verdicts: list[Verdict]) -> str:
+    """What is not met, in words, and all targets."""
+    missed = [v for v in verdicts if not v["met"]]
+    lines = [f"* {sentence(v)}" for v in missed]
+    head = ("row", "of", "measured", "", "wanted", "")
     body = (
-        (
-            t["row"],
-            t["subject"],
-            t["against"],
-            f"{t['ratio']:.2f}",
-            f"{t['least']:.2f}",
-            "met" if t["met"] else "**not met**",
-        )
-        for t in targets
+        (v["row"], v["subject"], f"{v['value']:.2f}", v["what"], wanted(v), "met" if v["met"] else "**not met**")
+        for v in verdicts
     )
+    heading = f"## Not met: {len(missed)} of {len(verdicts)}"
     return "\n\n".join([heading, "\n".join(lines) or "Everything that was measured is met.", table(head, body)])
+
+
+ROOFLINE = """## How far from the machine's limits
+
+Rows with a target that is not met. Arithmetic and bytes of a step are counted from the network's description
+(`benchmarks/work.py` has the formulas); the rates were measured in the same run: products of the row's own shapes,
+copies of the row's own size (caches included). The least time is the longer of arithmetic and moving; that at the
+rates of a large square product and of a copy of 256 MB stands beside it. No library reaches the least time where steps
+are so small that the work between the products counts most."""
+
+
+def rooflines(rows: dict[str, Any], verdicts: list[Verdict]) -> str:
+    """For each row with a missed target: its roofline, and how far the best of neuroloom is from it."""
+    head = (
+        *("row", "MFLOP", "MB", "GFLOP/s, own shapes", "large square", "GB/s, own size", "least ms"),
+        *("at large rates ms", "neuroloom ms", "times the least", "fastest of all", "times the least"),
+    )
+    body = []
+    for name in dict.fromkeys(v["row"] for v in verdicts if not v["met"]):
+        found = roofline(name, rows[name])
+        if found is None:
+            continue
+        medians = {peer: r["median"] for peer, r in rows[name]["peers"].items() if "median" in r}
+        ours = min(time for peer, time in medians.items() if peer.startswith("neuroloom"))
+        fastest = min(medians, key=medians.__getitem__)
+        numbers = (found.mflop, found.mbytes, found.gflops, rows[name]["rates"]["square"], found.copy, found.least_ms,
+                   found.ideal_ms, ours, ours / found.least_ms)  # fmt: skip
+        body.append((name, *map(digits, numbers), fastest, digits(medians[fastest] / found.least_ms)))
+    return f"{ROOFLINE}\n\n{table(head, body)}" if body else ""
+
+
+def missing(rows: dict[str, Any]) -> str:
+    """Peers without numbers, and why."""
+    reasons: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        for peer, result in row["peers"].items():
+            if "median" not in result:
+                text = result.get("absent") or "failed: " + result["error"].strip().splitlines()[-1]
+                reasons.setdefault(f"{PEERS[peer].title}: {text}", []).append(name)
+    lines = [f"* {reason} ({', '.join(names)})" for reason, names in reasons.items()]
+    return "## Without numbers\n\n" + "\n".join(lines) if lines else ""
 
 
 def row_section(name: str, row: dict[str, Any]) -> str:
     """One row's table."""
-    facts = f"{row['data']}. Steps in an epoch: {row['steps']}; epochs in a measured call: {row['epochs_per_call']}."
-    head = ("", "ms / step", "median s", "least s", "quartiles s", "first epoch s")
-    body = (line(peer, result) for peer, result in row["peers"].items())
+    dates = sorted({result["date"] for result in row["peers"].values() if "date" in result})
+    facts = (
+        f"{EVERY[name].title}. {row['data']}; steps in an epoch: {row['steps']}; {row['repeats']} measurements each, "
+        f"{' and '.join(dates)}; load average before {row['load_average']}."
+    )
+    results = {peer: row["peers"][peer] for peer in PEERS if "median" in row["peers"].get(peer, {})}
+    extra = [(title, key) for title, key in EXTRA if any(key in result for result in results.values())]
+    fastest = min((result["median"] for result in results.values()), default=0.0)
+    head = (
+        "",
+        row["unit"],
+        "times the fastest",
+        "least",
+        "quartiles",
+        "first call s",
+        *(t for t, _ in extra),
+        "peak MB",
+    )
+    body = (line(peer, result, fastest, [key for _, key in extra]) for peer, result in results.items())
     return "\n\n".join([f"## {name}", facts, table(head, body)])
 
 
-def line(peer: str, result: dict[str, Any]) -> tuple[str, ...]:
-    title = PEERS[peer].title
-    if "error" in result:
-        return (title, "failed: " + result["error"].strip().splitlines()[-1], "", "", "", "")
+EXTRA = (("one network alone", "one"), ("second process", "second"), ("import s", "import_s"))
+
+
+def line(peer: str, result: dict[str, Any], fastest: float, extra: list[str]) -> tuple[str, ...]:
     low, high = result["quartiles"]
-    times = (result["ms_per_step"], result["median"], result["min"])
-    return (title, *map(digits, times), f"{digits(low)} - {digits(high)}", f"{result['first_epoch_s']:.2f}")
+    times = (digits(result["median"]), f"{result['median'] / fastest:.2f}", digits(result["min"]))
+    more = (digits(result[key]) if key in result else "" for key in extra)
+    peak = f"{result['peak_mb']:.0f}" if result["peak_mb"] else ""
+    return (PEERS[peer].title, *times, f"{digits(low)} - {digits(high)}", f"{result['first_s']:.2f}", *more, peak)
 
 
 def digits(value: float) -> str:

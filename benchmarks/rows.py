@@ -1,9 +1,4 @@
-"""The programs that are measured. A new row is one entry in ROWS; every peer understands it.
-
-A network is described by the small classes here, which belong to no library. The weights that all peers start from
-are drawn here too, in the layout of Keras: dense (inputs, units), convolution (height, width, channels, filters),
-LSTM gates in the order i, f, c, o; for each layer kernel, recurrent kernel, bias.
-"""
+"""The programs that are measured. A new row is one entry in ROWS; every peer understands it."""
 
 from __future__ import annotations
 
@@ -12,85 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from benchmarks import data
 from benchmarks.data import Data
+from benchmarks.networks import LSTM, Conv, Dense, Embedding, Flatten, MaxPool, Network
+from benchmarks.tasks import Many, Predict, Reach, Start, Task, Train
 
-Shape = tuple[int, ...]
-Weights = list[list[np.ndarray]]
-"""For each layer its arrays."""
-
-
-@dataclass(frozen=True)
-class Dense:
-    """Neurons, each connected to all inputs."""
-
-    units: int
-    activation: str = "linear"
-
-    def shape(self, x: Shape) -> Shape:
-        return (*x[:-1], self.units)
-
-    def weights(self, x: Shape, rng: np.random.Generator) -> list[np.ndarray]:
-        return [glorot(rng, (x[-1], self.units)), zeros(self.units)]
-
-
-@dataclass(frozen=True)
-class Conv:
-    """A bank of square filters, not padded."""
-
-    filters: int
-    size: int = 3
-    activation: str = "relu"
-
-    def shape(self, x: Shape) -> Shape:
-        return (x[0] - self.size + 1, x[1] - self.size + 1, self.filters)
-
-    def weights(self, x: Shape, rng: np.random.Generator) -> list[np.ndarray]:
-        return [glorot(rng, (self.size, self.size, x[2], self.filters)), zeros(self.filters)]
-
-
-@dataclass(frozen=True)
-class MaxPool:
-    """The largest value in each square window; windows do not overlap."""
-
-    size: int = 2
-
-    def shape(self, x: Shape) -> Shape:
-        return (x[0] // self.size, x[1] // self.size, x[2])
-
-    def weights(self, x: Shape, rng: np.random.Generator) -> list[np.ndarray]:
-        return []
-
-
-@dataclass(frozen=True)
-class Flatten:
-    """All axes in one."""
-
-    def shape(self, x: Shape) -> Shape:
-        return (math.prod(x),)
-
-    def weights(self, x: Shape, rng: np.random.Generator) -> list[np.ndarray]:
-        return []
-
-
-@dataclass(frozen=True)
-class LSTM:
-    """Long short-term memory; gives its last output."""
-
-    units: int
-
-    def shape(self, x: Shape) -> Shape:
-        return (self.units,)
-
-    def weights(self, x: Shape, rng: np.random.Generator) -> list[np.ndarray]:
-        bias = zeros(4 * self.units)
-        bias[self.units : 2 * self.units] = 1  # remembers until it learns otherwise
-        return [glorot(rng, (x[1], 4 * self.units)), glorot(rng, (self.units, 4 * self.units)), bias]
-
-
-Layer = Dense | Conv | MaxPool | Flatten | LSTM
+BINARY, CATEGORICAL = "binary_crossentropy", "sparse_categorical_crossentropy"
+PLAIN = ("neuroloom-jax", "neuroloom-torch", "neuroloom-auto", "keras-jax", "torch", "scan")
+"""Peers of the rows that vary the batch size of another row."""
 
 
 @dataclass(frozen=True)
@@ -106,104 +30,101 @@ class Row:
     """One program.
 
     Attributes:
+        title: for the report.
         network: its layers; the last one's activation goes with the loss.
-        loss: 'binary_crossentropy' of targets (samples, 1) or 'sparse_categorical_crossentropy' of labels (samples,).
-        metric: as `compile(metrics=[metric])` takes it.
-        epochs: in one timed call, so that what a call costs beside its epochs weighs as in a usual training.
-        quick_epochs: the same with --quick.
+        loss: 'binary_crossentropy' of targets (samples, outputs) or 'sparse_categorical_crossentropy' of labels
+            (samples,).
+        task: what is done with it.
+        metric: as `compile(metrics=[metric])` takes it, or None.
+        functional: whether libraries that have functional models build it as one.
+        dtype: of the products; weights are float32.
+        peers: their names; empty: all.
     """
 
     name: str
+    title: str
     data: Callable[[], Data]
-    network: tuple[Layer, ...]
+    network: Network
     batch_size: int
     optimizer: Optimizer
     loss: str
-    metric: str = "accuracy"
-    epochs: int = 1
-    quick_epochs: int = 1
+    task: Task
+    metric: str | None = "accuracy"
+    functional: bool = False
+    dtype: str = "float32"
+    peers: tuple[str, ...] = ()
 
     def steps(self, samples: int) -> int:
         """Steps in an epoch."""
         return math.ceil(samples / self.batch_size)
 
 
-def shapes(network: tuple[Layer, ...], x: Shape) -> list[Shape]:
-    """What each layer is given, and last what the network gives; `x` is the shape of one sample.
-
-    >>> shapes((Conv(32), MaxPool(), Flatten(), Dense(10)), (28, 28, 1))
-    [(28, 28, 1), (26, 26, 32), (13, 13, 32), (5408,), (10,)]
-    """
-    found = [x]
-    for layer in network:
-        found.append(layer.shape(found[-1]))
-    return found
+MLP = (Dense(512, "relu"), Dense(10, "softmax"))
+TINY = (Dense(8, "tanh"), Dense(1, "sigmoid"))
+CNN = (Conv(32), MaxPool(), Conv(64), MaxPool(), Flatten(), Dense(10, "softmax"))
+WIDE = (*(Dense(4096, "relu") for _ in range(4)), Dense(10, "softmax"))
+DIGITS = (Dense(64, "relu"), Dense(10, "softmax"))
+ADAM, RMSPROP = Optimizer("Adam"), Optimizer("RMSprop")
+GROUPS = ("neuroloom-jax", "torch", "scan")
+GPU_PEERS = ("neuroloom-jax", "neuroloom-torch", "neuroloom-auto", "keras-jax", "torch", "torch-compile", "scan")
 
 
-def first_weights(network: tuple[Layer, ...], x: Shape, seed: int = 0) -> Weights:
-    """The weights that every peer starts from."""
-    rng = np.random.default_rng(seed)
-    return [layer.weights(given, rng) for layer, given in zip(network, shapes(network, x)[:-1], strict=True)]
+def table(*rows: Row) -> dict[str, Row]:
+    return {row.name: row for row in rows}
 
 
-def glorot(rng: np.random.Generator, shape: Shape) -> np.ndarray:
-    """Uniform within ±√(6 / (fan in + fan out))."""
-    window = math.prod(shape[:-2])
-    limit = math.sqrt(6 / (window * (shape[-2] + shape[-1])))
-    return rng.uniform(-limit, limit, shape).astype(np.float32)
+# fmt: off
+ROWS = table(
+    Row("tiny", "2-8-1, batch 16", partial(data.quadrants, 4096), TINY, 16, ADAM, BINARY, Train(epochs=20)),
+    Row("deep", "20 hidden layers of 64, batch 32", partial(data.mnist, 3200, flat=True),
+        (*(Dense(64, "relu") for _ in range(20)), Dense(10, "softmax")), 32, ADAM, CATEGORICAL, Train(epochs=2)),
+    Row("mlp", "784-512-10, batch 128", partial(data.mnist, 12800, flat=True), MLP, 128, RMSPROP, CATEGORICAL,
+        Train(epochs=2)),
+    Row("mlp-batch-1", "784-512-10, batch 1", partial(data.mnist, 400, flat=True), MLP, 1, RMSPROP, CATEGORICAL,
+        Train(), peers=PLAIN),
+    Row("mlp-batch-32", "784-512-10, batch 32", partial(data.mnist, 9600, flat=True), MLP, 32, RMSPROP, CATEGORICAL,
+        Train(), peers=PLAIN),
+    Row("mlp-batch-1024", "784-512-10, batch 1024", partial(data.mnist, 10240, flat=True), MLP, 1024, RMSPROP,
+        CATEGORICAL, Train(), peers=PLAIN),
+    Row("cnn", "two 3 x 3 convolutions of 32 and 64, batch 128", partial(data.mnist, 1280), CNN, 128, ADAM, CATEGORICAL,
+        Train()),
+    Row("lstm", "LSTM of 128 over 40 one-hot symbols of 60, batch 128",
+        partial(data.sequences, 1280, length=40, symbols=60), (LSTM(128), Dense(60, "softmax")), 128,
+        Optimizer("RMSprop", learning_rate=0.01), CATEGORICAL, Train()),
+    Row("imdb", "10000-16-16-1 of multi-hot reviews, batch 512", partial(data.imdb, 7680, words=10000),
+        (Dense(16, "relu"), Dense(16, "relu"), Dense(1, "sigmoid")), 512, RMSPROP, BINARY, Train(epochs=3)),
+    Row("imdb-lstm", "embedding of 10000 words in 32, LSTM of 32 over the last 80, batch 128",
+        partial(data.imdb_words, 2560, words=10000, length=80),
+        (Embedding(10000, 32), LSTM(32), Dense(1, "sigmoid")), 128, RMSPROP, BINARY, Train()),
+    Row("autoencoder", "784-32-784, a functional model, batch 256", partial(data.pictures, 12800),
+        (Dense(32, "relu"), Dense(784, "sigmoid")), 256, ADAM, BINARY, Train(epochs=2), metric=None, functional=True),
+    Row("predict-1", "predict of one sample, 784-512-10", partial(data.mnist, 32, flat=True), MLP, 32, RMSPROP,
+        CATEGORICAL, Predict(1, calls=30)),
+    Row("predict-100000", "predict of 100,000 samples, 784-512-10", partial(data.mnist, 100_000, flat=True), MLP, 32,
+        RMSPROP, CATEGORICAL, Predict(100_000, calls=1)),
+    Row("start", "from the start of Python to the end of the first epoch, 784-512-10",
+        partial(data.mnist, 12800, flat=True), MLP, 128, RMSPROP, CATEGORICAL, Start(),
+        peers=("neuroloom-jax", "neuroloom-torch", "keras-jax", "keras-tf", "torch", "scan", "sklearn")),
+    Row("many-tiny", "64 networks 2-8-1 at once, batch 16", partial(data.quadrants, 1024), TINY, 16, ADAM, BINARY,
+        Many(64, epochs=40), peers=GROUPS),
+    Row("many-digits", "16 networks 64-64-10 at once, batch 32", data.digits, DIGITS, 32, ADAM, CATEGORICAL,
+        Many(16, epochs=10), peers=GROUPS),
+)
 
-
-def zeros(n: int) -> np.ndarray:
-    return np.zeros(n, np.float32)
-
-
-ROWS = {
-    row.name: row
-    for row in (
-        Row(
-            "tiny",
-            data=partial(data.quadrants, 4096),
-            network=(Dense(8, "tanh"), Dense(1, "sigmoid")),
-            batch_size=16,
-            optimizer=Optimizer("Adam"),
-            loss="binary_crossentropy",
-            epochs=20,
-            quick_epochs=20,
-        ),
-        Row(
-            "mlp",
-            data=partial(data.mnist, 60000, flat=True),
-            network=(Dense(512, "relu"), Dense(10, "softmax")),
-            batch_size=128,
-            optimizer=Optimizer("RMSprop"),
-            loss="sparse_categorical_crossentropy",
-            epochs=5,
-        ),
-        Row(
-            "cnn",
-            data=partial(data.mnist, 5120),
-            network=(Conv(32), MaxPool(), Conv(64), MaxPool(), Flatten(), Dense(10, "softmax")),
-            batch_size=128,
-            optimizer=Optimizer("Adam"),
-            loss="sparse_categorical_crossentropy",
-        ),
-        Row(
-            "lstm",
-            data=partial(data.sequences, 7680, length=40, symbols=60),
-            network=(LSTM(128), Dense(60, "softmax")),
-            batch_size=128,
-            optimizer=Optimizer("RMSprop", learning_rate=0.01),
-            loss="sparse_categorical_crossentropy",
-        ),
-        Row(
-            "imdb",
-            data=partial(data.imdb, 15000, words=10000),
-            network=(Dense(16, "relu"), Dense(16, "relu"), Dense(1, "sigmoid")),
-            batch_size=512,
-            optimizer=Optimizer("RMSprop"),
-            loss="binary_crossentropy",
-            epochs=4,
-            quick_epochs=4,
-        ),
-    )
-}
+GPU_ROWS = table(
+    Row("gpu-tiny", "2-8-1, batch 16", partial(data.quadrants, 4096), TINY, 16, ADAM, BINARY, Train(epochs=20),
+        peers=GPU_PEERS),
+    Row("gpu-mlp", "784-512-10, batch 128", partial(data.mnist, 60000, flat=True), MLP, 128, RMSPROP, CATEGORICAL,
+        Train(epochs=5), peers=GPU_PEERS),
+    Row("gpu-many", "1,000 networks 2-8-1 at once, batch 16", partial(data.quadrants, 4096), TINY, 16, ADAM, BINARY,
+        Many(1000, epochs=10), peers=("neuroloom-jax", "scan")),
+    *(Row(f"gpu-{name}-{dtype}", f"{title}, {dtype}", partial(data.mnist, samples, flat=name == "wide"), network, 512,
+          ADAM, CATEGORICAL, Train(epochs=2), dtype=dtype, peers=GPU_PEERS)
+      for name, title, samples, network in (("wide", "784, 4 x 4096, 10, batch 512", 25600, WIDE),
+                                            ("cnn", "two 3 x 3 convolutions of 32 and 64, batch 512", 51200, CNN))
+      for dtype in ("float32", "bfloat16")),
+    Row("gpu-0.99", "MNIST until 0.99 of the test images are right", partial(data.mnist, 70000), CNN, 128, ADAM,
+        CATEGORICAL, Reach(0.99, held_out=10000), peers=GPU_PEERS),
+)
+# fmt: on
+EVERY = ROWS | GPU_ROWS

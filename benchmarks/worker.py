@@ -1,97 +1,147 @@
-"""A process of its own for each peer: it keeps its network and trains as many epochs as it is asked for."""
+"""Peers' processes, and the interpreters that have their libraries."""
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
-import time
-import traceback
-from dataclasses import dataclass
+import select
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from functools import cache
 from importlib import metadata
-from multiprocessing.connection import Connection
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from benchmarks.peers import PEERS
-from benchmarks.rows import ROWS, first_weights
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+ROOT = Path(__file__).resolve().parents[1]
+INTERPRETERS = "BENCHMARKS_PYTHON"
+"""Names other interpreters, with the path separator between them, for peers whose libraries this one lacks."""
+CPU = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+PATIENCE = 240
+"""Seconds after which a peer that does not answer has failed."""
 
 
 class WorkerError(Exception):
     """What went wrong in a worker, as it says."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a worker is told when it starts; `folder` holds the row's x.npy and y.npy."""
-
-    row: str
-    peer: str
-    folder: Path
-    threads: int
+class AbsentError(Exception):
+    """There is no such peer for this row here; says why."""
 
 
 class Worker:
-    """One peer at one row, in a fresh interpreter that shares nothing but the files of the data."""
+    """One peer in an interpreter of its own that shares nothing but the files of the data.
 
-    def __init__(self, job: Job) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, job), daemon=True)
-        self._process.start()
-        theirs.close()
+    Args:
+        kept: a folder for whatever the libraries keep between processes.
+        gpu: whether it may use one.
+    """
 
-    def train(self, epochs: int) -> float:
-        """Seconds that a call which trains so many epochs took.
+    def __init__(self, peer: str, threads: int, kept: Path, gpu: bool = False) -> None:
+        self._process = subprocess.Popen(
+            [interpreter(peer), "-m", "benchmarks.serve", json.dumps({"peer": peer, "threads": threads})],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(peer, kept, gpu),
+            text=True,
+            process_group=0,  # so that it ends together with its forks; a session of its own would change priorities
+        )
+        self.import_s = self._answer()["import_s"]
+
+    def begin(self, row: str, folder: Path, fork: bool = True) -> dict[str, float]:
+        """Make a row ready: seconds of the first call, peak memory.
 
         Raises:
             WorkerError: the peer failed.
+            AbsentError: it has no way to run this row.
         """
-        try:
-            self._pipe.send(epochs)
-            answer = self._pipe.recv()
-        except (EOFError, OSError):
-            self._process.join()
-            raise WorkerError(f"The process ended with code {self._process.exitcode}.") from None
-        if isinstance(answer, str):
-            raise WorkerError(answer)
-        return answer
+        return self._ask({"row": row, "folder": str(folder), "fork": fork})
+
+    def again(self) -> dict[str, float]:
+        """One measurement."""
+        return self._ask({"again": True})
+
+    def done(self) -> None:
+        """End the row."""
+        self._send({"done": True})
 
     def close(self) -> None:
         """End the process."""
-        self._process.terminate()
-        self._process.join()
-        self._pipe.close()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def _ask(self, order: dict[str, Any]) -> dict[str, float]:
+        self._send(order)
+        return self._answer()
+
+    def _send(self, order: dict[str, Any]) -> None:
+        assert self._process.stdin
+        try:
+            print(json.dumps(order), file=self._process.stdin, flush=True)
+        except OSError:
+            raise WorkerError("The process has ended.") from None
+
+    def _answer(self) -> dict[str, float]:
+        assert self._process.stdout
+        if not select.select([self._process.stdout], [], [], PATIENCE)[0]:
+            self.close()
+            raise WorkerError(f"No answer within {PATIENCE} s.")
+        line = self._process.stdout.readline()
+        answer = json.loads(line) if line else {"error": f"The process ended with code {self._process.wait()}."}
+        if "error" in answer:
+            raise WorkerError(answer["error"])
+        if "absent" in answer:
+            raise AbsentError(answer["absent"])
+        return answer
 
 
-def _serve(pipe: Connection, job: Job) -> None:
+def environment(peer: str, kept: Path, gpu: bool) -> dict[str, str]:
+    """The variables of a peer's process: nothing that another process has compiled is found."""
+    own = {"NEUROLOOM_CACHE": str(kept), "TORCHINDUCTOR_CACHE_DIR": str(kept / "inductor")}
+    paths = [str(ROOT), str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    inherited = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    return inherited | own | {"PYTHONPATH": os.pathsep.join(paths)} | PEERS[peer].environment | ({} if gpu else CPU)
+
+
+def interpreter(peer: str) -> str:
+    """The first interpreter that has the peer's libraries: this one, or one that BENCHMARKS_PYTHON names.
+
+    Raises:
+        AbsentError: none has.
+    """
+    libraries = PEERS[peer].libraries
+    for python in (sys.executable, *filter(None, os.environ.get(INTERPRETERS, "").split(os.pathsep))):
+        if None not in found(python, libraries).values():
+            return python
+    raise AbsentError(
+        f"{' and '.join(libraries)} not installed together here; {INTERPRETERS} may name another interpreter."
+    )
+
+
+def versions(peer: str) -> dict[str, str]:
+    """The versions of what the peer runs on."""
+    return found(interpreter(peer), ("numpy", *PEERS[peer].libraries))  # type: ignore[return-value]
+
+
+@cache
+def found(python: str, libraries: tuple[str, ...]) -> dict[str, str | None]:
+    """The versions of these distributions there, None for what is missing."""
+    if python == sys.executable:
+        return {name: version(name) for name in libraries}
+    command = [python, "-c", "import sys; from benchmarks.worker import version; print(*map(version, sys.argv[1:]))"]
+    done = subprocess.run([*command, *libraries], capture_output=True, text=True, cwd=ROOT, check=True)
+    return {
+        name: None if number == "None" else number for name, number in zip(libraries, done.stdout.split(), strict=True)
+    }
+
+
+def version(library: str) -> str | None:
     try:
-        _limit(job.threads)
-        row, peer = ROWS[job.row], PEERS[job.peer]
-        os.environ.update(peer.environment)
-        x, y = (np.load(job.folder / f"{name}.npy") for name in ("x", "y"))
-        train = peer.trainer(row, x, y, first_weights(row.network, x.shape[1:]), job.threads)
-        while True:
-            epochs = pipe.recv()
-            started = time.perf_counter()
-            train(epochs)
-            pipe.send(time.perf_counter() - started)
-    except EOFError:
-        return
-    except Exception:  # whatever a library raises belongs into the report, and the other peers go on
-        pipe.send(traceback.format_exc())
-
-
-def _limit(threads: int) -> None:
-    """Libraries read these when they are imported: the variables, or the processors that the process may use."""
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-
-
-def versions(peers: list[str]) -> dict[str, str]:
-    """The versions of the libraries that these peers run on."""
-    names = {name for peer in peers for name in PEERS[peer].libraries}
-    return {name: metadata.version(name) for name in sorted({"numpy", *names})}
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return None

@@ -300,6 +300,23 @@ def test_doctor_names_the_command_that_installs_what_is_missing(monkeypatch: pyt
     assert re.search(r"torch +- +- +not installed", output) and "pip install 'neuroloom[torch]'" in output
 
 
+def test_doctor_shows_the_speeds_and_measures_them_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from neuroloom.models import references
+    from neuroloom.training import speeds
+
+    monkeypatch.setenv("NEUROLOOM_CACHE", str(tmp_path))
+    monkeypatch.setattr(references, "REFERENCES", references.REFERENCES[:1])
+    for name, value in {"STEPS": 2, "CALL_SECONDS": 0.01, "SECONDS": 0.0}.items():
+        monkeypatch.setattr(references, name, value)
+    speeds.table.cache_clear()
+    output = fine("doctor").output
+    assert re.search(r"text lstm +recurrent +[\d.]+ +[\d.]+ +torch", output) and "measured elsewhere" in output
+    output = fine("doctor", "--measure").output
+    assert re.search(r"tiny +dense +[\d.]+ +[\d.]+ +jax", output) and "measured here" in output
+    assert "text lstm" not in output
+    speeds.table.cache_clear()
+
+
 def without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     from neuroloom.engines import dispatch
 

@@ -17,13 +17,14 @@ MODULES = {
 
 ROWS = {
     0: {"errors", "typing"},
-    1: {"tree", "config"},
+    1: {"tree", "config", "folders"},
     2: {"engines"},
     3: {"ops"},
     4: {"activations", "initializers", "regularizers", "losses", "metrics", "data", "datasets", "plots"},
     5: {"layers", "optimizers"},
-    6: {"training", "files", "summary"},
-    7: {"models", "callbacks", "utils"},
+    6: {"training", "files", "summary", "diagram"},
+    7: {"models", "session", "callbacks", "utils"},
+    8: {"networks"},
     9: {"cli"},
     10: {"__main__"},
 }
@@ -105,11 +106,11 @@ def test_only_engines_load_tensor_libraries(name):
 
 @every_module
 def test_heavy_libraries_load_where_they_are_used(name):
-    """Inside functions; `files` and the fetching of data sets may be loaded lazily as a whole instead."""
+    """Inside functions; `files`, the fetching of data sets and the networks may be loaded lazily as a whole instead."""
     if part(name) == "engines" or name.startswith("neuroloom.engines."):
         return
     top = {target.split(".")[0] for target, inside, types in imports(name) if not inside and not types}
-    allowed = {"files": {"safetensors"}, "datasets": {"pooch"}}.get(part(name), set())
+    allowed = {"files": {"safetensors"}, "datasets": {"pooch"}, "networks": {"sklearn"}}.get(part(name), set())
     assert top & HEAVY <= allowed
 
 
@@ -150,6 +151,8 @@ LIGHT = {
     "import neuroloom as nl; nl.Model, nl.callbacks, nl.datasets, nl.data": {
         "jax", "torch", "sklearn", "matplotlib", "pandas", "polars",
     },
+    "import neuroloom as nl; dir(nl.networks)": {"jax", "torch", "sklearn", "matplotlib", "pandas", "polars"},
+    "import neuroloom as nl; nl.networks.Perceptron": {"jax", "torch", "matplotlib", "polars"},
     "import neuroloom as nl; nl.use('numpy'); nl.layers.Dense(2)([[1.0, 2.0]])": {"jax", "torch", "sklearn"},
     "import neuroloom as nl; nl.use('torch'); nl.layers.Dense(2)([[1.0, 2.0]])": {"jax", "sklearn"},
 }  # fmt: skip

@@ -71,6 +71,14 @@ CASES = {
     "maximum of a number": (lambda x: ops.maximum(x, 0.25), [X], lambda x: np.maximum(x, np.float32(0.25))),
     "minimum": (ops.minimum, [X, ROW], np.minimum),
     "minimum of a number": (lambda x: ops.minimum(0.25, x), [X], lambda x: np.minimum(x, np.float32(0.25))),
+    "floor_divide": (ops.floor_divide, [3 * X, ROW], np.floor_divide),
+    "floor_divide of a number": (lambda x: ops.floor_divide(5, x), [POSITIVE], lambda x: np.float32(5) // x),
+    "floor_divide of whole numbers": (lambda x: x // -2, [INDEX], lambda x: x // -2),
+    "remainder": (ops.remainder, [INDEX - 2, np.full_like(INDEX, 3)], np.remainder),
+    "remainder by a number": (lambda x: x % -2, [INDEX], lambda x: x % -2),
+    "remainder of a number": (lambda x: 7 % x, [INDEX + 1], lambda x: 7 % x),
+    "logical_and": (lambda x, y: ops.logical_and(x, y > 0), [FLAGS, Y], lambda x, y: x & (y > 0)),
+    "logical_or": (lambda x, y: ops.logical_or(x, y > 0), [FLAGS, Y], lambda x, y: x | (y > 0)),
     "sum": (lambda x: ops.sum(x, axis=1), [X], lambda x: x.sum(1)),
     "sum, axes kept": (lambda x: ops.sum(x, axis=(1, 2), keepdims=True), [X], lambda x: x.sum((1, 2), keepdims=True)),
     "mean": (lambda x: ops.mean(x, axis=-1), [X], lambda x: x.mean(-1)),
@@ -105,6 +113,7 @@ CASES = {
     "negative": (ops.negative, [X], np.negative),
     "matmul": (ops.matmul, [X, M], np.matmul),
     "equal": (ops.equal, [TIED, np.round(Y)], np.equal),
+    "not_equal": (ops.not_equal, [TIED, np.round(Y)], np.not_equal),
     "less": (ops.less, [X, Y], np.less),
     "less_equal": (ops.less_equal, [TIED, np.round(Y)], np.less_equal),
     "greater": (ops.greater, [X, Y], np.greater),
@@ -337,6 +346,15 @@ def test_operations_record_keyword_arguments():
     node = Input((3, 4))
     assert ops.where(condition=node > 0, x=node, y=0.0).shape == (None, 3, 4)
     assert isinstance(ops.sum(x=node, axis=1), Node)
+
+
+def test_operators_of_symbolic_values(engine):
+    x = Input((3,))
+    made = [abs(x), -x, x % 2, 7 % x, x // 2, 7 // x, ~((x > 0) & (x < 2)) | (x > 3), np.float64(2) * x, np.ones(3) - x]
+    row = np.array([[-3.0, 1.0, 5.0]], "float32")
+    found = [engine.to_numpy(v) for v in Network(inputs=x, outputs=made)(row)]
+    by_hand = "3 1 5, 3 -1 -5, 1 1 1, -2 0 2, -2 0 2, -3 7 1, 1 0 1, -6 2 10, 4 0 -4"
+    np.testing.assert_array_equal([v[0] for v in found], np.genfromtxt(by_hand.split(",")))
 
 
 def test_a_symbolic_value_explains_itself():

@@ -1,4 +1,4 @@
-"""JAX by hand: one jitted epoch, a `lax.scan` over its batches, optax; NumPy's permutation.
+"""JAX by hand: one jitted epoch, a `lax.scan` over its batches, optax; NumPy's permutation. Many networks: its `vmap`.
 
 Convolution and pooling as they are fast on a CPU: patches times a matrix, and the largest of a reshaped axis.
 """
@@ -13,10 +13,12 @@ import numpy as np
 import optax
 from jax import lax
 
-from benchmarks.peers import Train
-from benchmarks.rows import LSTM, Conv, Dense, Flatten, Layer, MaxPool, Row, Weights
+from benchmarks.networks import LSTM, Conv, Dense, Embedding, Flatten, Layer, MaxPool, Weights
+from benchmarks.peers import Run
+from benchmarks.rows import BINARY, CATEGORICAL, Row
 
 ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh, "linear": lambda x: x}
+LAST = {BINARY: jax.nn.sigmoid, CATEGORICAL: jax.nn.softmax}
 OPTIMIZERS = {
     "Adam": lambda rate: optax.adam(rate, eps=1e-7),
     "RMSprop": lambda rate: optax.rmsprop(rate, decay=0.9, eps=1e-7),
@@ -62,16 +64,20 @@ def apply(layer: Layer, w: list[jax.Array], x: jax.Array) -> jax.Array:
             return max_pool(x, size)
         case Flatten():
             return x.reshape(x.shape[0], -1)
+        case Embedding():
+            return w[0][x]
         case LSTM():
             return lstm(x, *w)
 
 
 def logits_of(row: Row, params: Any, x: jax.Array) -> jax.Array:
+    if row.dtype != "float32":
+        x, params = jax.tree.map(lambda a: a.astype(row.dtype), (x, params))
     for layer, w in zip(row.network, params, strict=True):
         x = apply(layer, w, x)
         if layer is not row.network[-1] and isinstance(layer, Dense | Conv):
             x = ACTIVATIONS[layer.activation](x)
-    return x
+    return x.astype(jnp.float32)
 
 
 def binary(logits: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -85,13 +91,19 @@ def categorical(logits: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
     return losses.mean(), (logits.argmax(1) == y).sum()
 
 
-def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: int) -> Train:
-    score = binary if row.loss == "binary_crossentropy" else categorical
+def unscored(logits: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The mean loss, and 0."""
+    return optax.sigmoid_binary_cross_entropy(logits, y).mean(), jnp.zeros((), jnp.int32)
+
+
+SCORES = {(BINARY, True): binary, (BINARY, False): unscored}
+
+
+def epoch_of(row: Row, n: int) -> Any:
+    """A function (state, x, y, order) -> state, mean loss, accuracy."""
+    score = SCORES.get((row.loss, bool(row.metric)), categorical)
     optimizer = OPTIMIZERS[row.optimizer.name](row.optimizer.learning_rate)
-    inputs, targets = jnp.asarray(x), jnp.asarray(y)
-    params = jax.tree.map(jnp.array, weights)
-    state = (params, optimizer.init(params))
-    n, size, rng = len(x), row.batch_size, np.random.default_rng(0)
+    size = row.batch_size
     whole = n // size * size
 
     def run_epoch(state: Any, x: jax.Array, y: jax.Array, order: jax.Array) -> Any:
@@ -109,7 +121,19 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
         state, total, right = carry
         return state, total / n, right / n
 
-    compiled = jax.jit(run_epoch, donate_argnums=0)
+    return run_epoch
+
+
+def first_state(row: Row, params: Any) -> Any:
+    return params, OPTIMIZERS[row.optimizer.name](row.optimizer.learning_rate).init(params)
+
+
+def build(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: int) -> Run:
+    inputs, targets = jnp.asarray(x), jnp.asarray(y)
+    n, rng = len(x), np.random.default_rng(0)
+    state = first_state(row, jax.tree.map(jnp.array, weights))
+    compiled = jax.jit(epoch_of(row, n), donate_argnums=0)
+    forward = jax.jit(lambda params, x: LAST[row.loss](logits_of(row, params, x)))
 
     def epoch(shuffle: bool) -> tuple[float, float]:
         nonlocal state
@@ -117,4 +141,23 @@ def trainer(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: i
         state, loss, accuracy = compiled(state, inputs, targets, jnp.asarray(order, jnp.int32))
         return float(loss), float(accuracy)
 
-    return lambda epochs, shuffle=True: [epoch(shuffle) for _ in range(epochs)]
+    return Run(
+        lambda epochs, shuffle=True: [epoch(shuffle) for _ in range(epochs)],
+        lambda x: np.asarray(forward(state[0], x)),
+    )
+
+
+def many(row: Row, x: np.ndarray, y: np.ndarray, weights: list[Weights], threads: int) -> Any:
+    """Each network has its own batch order."""
+    inputs, targets = jnp.asarray(x), jnp.asarray(y)
+    n, rng = len(x), np.random.default_rng(0)
+    state = jax.vmap(lambda params: first_state(row, params))(jax.tree.map(lambda *w: jnp.stack(w), *weights))
+    compiled = jax.jit(jax.vmap(epoch_of(row, n), in_axes=(0, None, None, 0)), donate_argnums=0)
+
+    def epoch(shuffle: bool) -> np.ndarray:
+        nonlocal state
+        orders = np.stack([rng.permutation(n) if shuffle else np.arange(n) for _ in weights])
+        state, losses, accuracies = compiled(state, inputs, targets, jnp.asarray(orders, jnp.int32))
+        return np.stack([losses, accuracies], 1)
+
+    return lambda epochs, shuffle=True: np.stack([epoch(shuffle) for _ in range(epochs)], 1)  # (networks, epochs, 2)

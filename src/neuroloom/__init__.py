@@ -24,19 +24,31 @@ if TYPE_CHECKING:
         losses,
         metrics,
         models,
+        networks,
         ops,
         optimizers,
         plots,
         regularizers,
+        session,
         utils,
     )
     from neuroloom.engines.dispatch import engine, use
     from neuroloom.layers import Input
-    from neuroloom.models import Model, Sequential, load_model
+    from neuroloom.models import (
+        Model,
+        Sequential,
+        cross_validate,
+        ensemble,
+        fit_many,
+        grid_search,
+        load_model,
+        population,
+        random_search,
+    )
 
 _MODULES = {
     "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers", "losses",
-    "metrics", "models", "ops", "optimizers", "plots", "regularizers", "utils",
+    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session", "utils",
 }  # fmt: skip
 
 _OBJECTS = {
@@ -46,12 +58,19 @@ _OBJECTS = {
     "Model": "neuroloom.models",
     "Sequential": "neuroloom.models",
     "load_model": "neuroloom.models",
+    "fit_many": "neuroloom.models",
+    "population": "neuroloom.models",
+    "cross_validate": "neuroloom.models",
+    "grid_search": "neuroloom.models",
+    "random_search": "neuroloom.models",
+    "ensemble": "neuroloom.models",
 }
 
 __all__ = [
     "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers",
-    "layers", "losses", "metrics", "models", "ops", "optimizers", "plots", "regularizers", "utils",
-    "engine", "use", "Input", "Model", "Sequential", "load_model",
+    "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session",
+    "utils", "engine", "use", "Input", "Model", "Sequential", "load_model",
+    "fit_many", "population", "cross_validate", "grid_search", "random_search", "ensemble",
 ]  # fmt: skip
 
 

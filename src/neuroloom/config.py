@@ -16,6 +16,7 @@ import inspect
 import re
 import typing
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import numpy as np
@@ -173,6 +174,29 @@ def checks(cls: Any) -> dict[str, tuple[Check | None, bool]]:
     return found
 
 
+def canonical(obj: Any) -> dict[str, Any]:
+    """The fields of a dataclass in the form that their annotations' checks give them.
+
+    Raises:
+        ConfigurationError: a field has a value that it cannot have.
+    """
+    values = {}
+    for name, (check, optional) in checks(cast(Any, type(obj))).items():
+        values[name] = value = getattr(obj, name)
+        if check is None or (value is None and optional):
+            continue
+        try:
+            values[name] = check(value)
+        except ConfigurationError:
+            raise
+        except ValueError as error:
+            ways = f"{error}{' or None' if optional else ''}"
+            raise ConfigurationError(
+                f"{type(obj).__name__} expected {name} to be {ways}, received {value!r}."
+            ) from None
+    return values
+
+
 # ------------------------------------------------------------------------------------------ configured objects
 
 
@@ -202,6 +226,7 @@ class Configured:
     kind: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     renamed: ClassVar[dict[str, str]] = {}
+    lifted: ClassVar[tuple[str, ...]] = ()  # numbers that may be arrays inside a program (see training/lifting.py)
 
     def __init_subclass__(cls, kind: str | None = None, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -209,24 +234,13 @@ class Configured:
             cls.kind = kind
             REGISTRIES.setdefault(kind, {})
         dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-        _friendly_init(cls)
+        friendly_init(cls)
         if kind is None and not abstract:
             _register(cls)
 
     def __post_init__(self) -> None:
-        for name, (check, optional) in checks(cast(Any, type(self))).items():
-            value = getattr(self, name)
-            if check is None or (value is None and optional):
-                continue
-            try:
-                object.__setattr__(self, name, check(value))
-            except ConfigurationError:
-                raise
-            except ValueError as error:
-                ways = f"{error}{' or None' if optional else ''}"
-                raise ConfigurationError(
-                    f"{type(self).__name__} expected {name} to be {ways}, received {value!r}."
-                ) from None
+        for name, value in canonical(self).items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         shown = [f"{f.name}={getattr(self, f.name)!r}" for f in _changed_fields(self)]
@@ -260,7 +274,7 @@ def _changed_fields(obj: Configured) -> Iterator[dataclasses.Field[Any]]:
         yield field
 
 
-def _friendly_init(cls: type) -> None:
+def friendly_init(cls: type) -> None:
     """Give the dataclass's constructor renamed keywords and errors that suggest the nearest keyword."""
     plain = cls.__dict__.get("__init__")
     if plain is None or hasattr(plain, "__wrapped__"):
@@ -409,6 +423,21 @@ def set_random_seed(seed: int) -> None:
     _seeds.root = np.random.SeedSequence(int(seed))
     random.seed(int(seed))
     np.random.seed(int(seed))  # noqa: NPY002  (programs of users may draw from it)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Inside, everything follows from `seed` as after `set_random_seed`; afterwards all streams go on as before."""
+    import random
+
+    before = _seeds.root, random.getstate(), np.random.get_state()  # noqa: NPY002
+    set_random_seed(seed)
+    try:
+        yield
+    finally:
+        _seeds.root = before[0]
+        random.setstate(before[1])
+        np.random.set_state(before[2])  # noqa: NPY002
 
 
 def next_seed() -> int:

@@ -29,6 +29,10 @@ class UnknownNameError(ConfigurationError, KeyError):
         return str(self.args[0]) if self.args else ""
 
 
+class GraphError(NeuroloomError, ValueError):
+    """An explicit graph or its session cannot do what was asked."""
+
+
 class EngineError(NeuroloomError, RuntimeError):
     """An engine is missing, or cannot do what was asked of it."""
 

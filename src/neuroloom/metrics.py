@@ -69,7 +69,15 @@ class Metric(Configured, kind="metric"):
             ShapeError: targets that would fit only by broadcasting.
         """
         engine = engines.of(*state.values(), y_true, y_pred)
-        batch = self.sums(*self._arrays(engine, y_true, y_pred))
+        return self.add(state, self.sums(*self._arrays(engine, y_true, y_pred)))
+
+    def batch(self, y_true: Array, y_pred: Array) -> Sums:
+        """The sums of one batch, whose arrays are brought into the shapes that `sums` expects."""
+        return self.sums(*self._arrays(engines.of(y_true, y_pred), y_true, y_pred))
+
+    def add(self, state: Sums, batch: Sums) -> Sums:
+        """The state and the sums of one more batch."""
+        engine = engines.of(*state.values())
         return {name: engine.add_to_sum(total, batch[name]) for name, total in state.items()}
 
     def result(self, state: Sums) -> Array:

@@ -30,6 +30,7 @@ class L1(Regularizer):
     """l1 Σ |w|."""
 
     renamed = {"l": "l1"}
+    lifted = ("l1",)
     l1: NonNegative = 0.01
 
     def __call__(self, w: Array) -> Array:
@@ -40,6 +41,7 @@ class L2(Regularizer):
     """l2 Σ w²."""
 
     renamed = {"l": "l2"}
+    lifted = ("l2",)
     l2: NonNegative = 0.01
 
     def __call__(self, w: Array) -> Array:
@@ -49,6 +51,7 @@ class L2(Regularizer):
 class L1L2(Regularizer):
     """l1 Σ |w| + l2 Σ w²."""
 
+    lifted = ("l1", "l2")
     l1: NonNegative = 0.0
     l2: NonNegative = 0.0
 

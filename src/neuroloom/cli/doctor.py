@@ -13,10 +13,13 @@ import click
 
 from neuroloom import __version__
 from neuroloom.cli.sources import TARGETS
-from neuroloom.cli.terminal import show_fact, show_table
-from neuroloom.datasets._fetch import FOLDER_VARIABLE, cache_folder
+from neuroloom.cli.terminal import note, show_fact, show_table
+from neuroloom.datasets._fetch import FOLDER_VARIABLE
 from neuroloom.datasets._sources import SOURCES
 from neuroloom.engines import dispatch
+from neuroloom.folders import cache_folder
+from neuroloom.models.references import measure
+from neuroloom.training.speeds import Row, measured_path, table
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "safetensors", "matplotlib", "narwhals", "pooch", "rich", "click")
 FRAMES = ("pandas", "polars")
@@ -28,8 +31,11 @@ WHOLE = {"cifar10": ("cifar-10-binary.tar.gz",), "imdb": ("imdb.npz", "imdb_word
 
 
 @click.command(short_help="Show what is installed, what is missing and how to get it.")
-def doctor() -> None:
-    """Show engines, devices, data sets and what is missing, with the command that installs it."""
+@click.option("--measure", "again", is_flag=True, help="Measure the speed of the engines on this machine first.")
+def doctor(again: bool) -> None:
+    """Show engines, devices, speeds, data sets and what is missing, with the command that installs it."""
+    if again:
+        measure_speeds()
     show_fact("neuroloom", __version__)
     show_fact("Python", f"{platform.python_version()} at {sys.executable}")
     show_fact("System", f"{platform.platform()}, {os.cpu_count()} cores")
@@ -37,6 +43,7 @@ def doctor() -> None:
     click.echo()
     engines = [engine_row(name) for name in dispatch.INSTALL]
     show_table(["Engine", "Version", "Devices", "Remark"], [row for row, _ in engines], left=4)
+    show_speeds()
     show_data_sets()
     show_missing([advice for _, advice in engines if advice])
 
@@ -65,6 +72,37 @@ def engine_row(name: str) -> tuple[tuple[str, str, str, str], str | None]:
     return (name, engine.version, devices, remark), None
 
 
+def measure_speeds() -> None:
+    """Measure the reference networks on each engine and keep the table, which engine='auto' uses from then on."""
+    note("measuring; leave the machine alone for about a minute")
+    measure(tell_speed).save(measured_path())
+    table.cache_clear()
+
+
+def tell_speed(row: Row) -> None:
+    """Say what was measured last."""
+    note(f"{row.name}: " + ", ".join(f"{name} {ms:.3g} ms" for name, ms in row.ms.items()))
+
+
+def show_speeds() -> None:
+    """Print the table that engine='auto' uses."""
+    found = table()
+    engines = sorted({name for row in found.rows for name in row.ms})
+    head = ["Network", "Kind", *(f"{name} ms/step" for name in engines), "engine='auto'"]
+    rows = [
+        (row.name, row.kind, *(f"{row.ms[name]:.3g}" if name in row.ms else "-" for name in engines), quickest(row))
+        for row in found.rows
+    ]
+    show_table(head, rows, left=2)
+    source = "here" if measured_path().is_file() else "elsewhere; `neuroloom doctor --measure` measures this machine"
+    show_fact("Speeds", f"measured {source} ({found.device}: {found.machine})")
+
+
+def quickest(row: Row) -> str:
+    """The installed engine with the least time in a row of the table."""
+    return min(filter(dispatch.installed, row.ms), key=row.ms.__getitem__, default="-")
+
+
 def default_engine() -> str:
     """The engine that is used where none is named."""
     return os.environ.get("NEUROLOOM_ENGINE") or "jax"
@@ -75,7 +113,7 @@ def show_data_sets() -> None:
     folder = os.environ.get(FOLDER_VARIABLE)
     missing = " (there is no such folder)" if folder and not Path(folder).is_dir() else ""
     show_fact("Data", f"{FOLDER_VARIABLE}={folder}{missing}" if folder else f"{FOLDER_VARIABLE} is not set")
-    show_fact("Cache", str(cache_folder("")))
+    show_fact("Cache", str(cache_folder()))
     click.echo()
     rows = [(name, "built in") for name in ("digits", *TARGETS)]
     show_table(["Data set", "Where"], rows + [(LOADERS.get(name, name), whereabouts(name)) for name in SOURCES], left=2)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from neuroloom.datasets._sources import SOURCES
 from neuroloom.errors import DataError
+from neuroloom.folders import cache_folder
 
 FOLDER_VARIABLE = "NEUROLOOM_DATA"
 
@@ -25,6 +26,15 @@ def locate(dataset: str, name: str) -> Path:
     return offline(dataset, name) or _download(dataset, name)
 
 
+def find(folder: str | os.PathLike[str] | None, dataset: str, name: str) -> Path:
+    """A verified file in a folder of the caller's; else as `locate` finds it."""
+    path = Path(folder, name) if folder is not None else None
+    if path is None or not path.is_file():
+        return locate(dataset, name)
+    _check_digest(path, SOURCES[dataset][name].sha256)
+    return path
+
+
 def offline(dataset: str, name: str) -> Path | None:
     """The verified file in the folder that `NEUROLOOM_DATA` names, or None where there is none."""
     folder = os.environ.get(FOLDER_VARIABLE)
@@ -33,13 +43,6 @@ def offline(dataset: str, name: str) -> Path | None:
         return None
     _check_digest(path, SOURCES[dataset][name].sha256)
     return path
-
-
-def cache_folder(dataset: str) -> Path:
-    """The folder in which downloads of a data set are kept; it need not exist yet."""
-    import pooch
-
-    return Path(pooch.os_cache("neuroloom")) / dataset
 
 
 def _download(dataset: str, name: str) -> Path:

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from neuroloom.datasets._archives import read_npz, tar_members
-from neuroloom.datasets._fetch import cache_folder, locate, offline
+from neuroloom.datasets._fetch import locate, offline
 from neuroloom.errors import DataError
+from neuroloom.folders import cache_folder
 
 Arrays = dict[str, np.ndarray]
 

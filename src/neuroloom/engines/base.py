@@ -14,6 +14,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -52,7 +53,6 @@ class Engine(ABC):
     name: str
     xp: Any
     trains = True
-    many: Any = None  # lerp, axpy, addcmul, addcdiv and root for lists of arrays, in place, where that is faster
     compiles = False
 
     # ------------------------------------------------------------------------------------ arrays and devices
@@ -66,9 +66,18 @@ class Engine(ABC):
     def devices(self) -> list[str]:
         """The devices that arrays can be on, the default one first."""
 
+    @property
+    def many(self) -> Any:
+        """lerp, axpy, addcmul, addcdiv, root and adam for lists of arrays, in place; None where that is no faster."""
+        return None
+
     def precision(self) -> str:
         """What, beside shapes and dtypes, compiled programs depend on."""
         return ""
+
+    def double(self) -> AbstractContextManager[Any]:
+        """A `with` block inside which float64 stays float64, on engines that narrow it otherwise."""
+        return nullcontext()
 
     def free_memory(self) -> int:
         """Bytes that arrays on the default device may still take."""
@@ -100,6 +109,10 @@ class Engine(ABC):
         An engine with `compiles` may return `new()` in any case: the loop then takes such a step back itself.
         """
         return new() if ok else old
+
+    def arange(self, n: int) -> Array:
+        """0, 1, ..., n - 1 as int32, made on the default device."""
+        return self.xp.arange(n, dtype=self.xp.int32)
 
     def rows(self, x: Array, start: Any, n: int) -> Array:
         """n rows of x from row `start` on."""
@@ -154,6 +167,10 @@ class Engine(ABC):
         """`fn` as one compiled program."""
         return fn
 
+    def recorded(self, fn: Function) -> Function:
+        """`fn`, a pure function of trees of arrays and keys, made ready for many calls with equal shapes."""
+        return fn
+
     def loop(self, low: int, high: int, body: Function, state: Tree) -> Tree:
         """`for i in range(low, high): state, go_on = body(i, state)`, left as soon as `go_on` is false."""
         for i in range(low, high):
@@ -169,6 +186,12 @@ class Engine(ABC):
             carry, y = fn(carry, tree.map(lambda leaf: leaf[i], xs))  # noqa: B023
             ys.append(y)
         return carry, tree.map(lambda *items: self.xp.stack(items), *ys)
+
+    def while_loop(self, holds: Function, body: Function, state: Tree) -> Tree:
+        """`while holds(state): state = body(state)`."""
+        while holds(state):
+            state = body(state)
+        return state
 
     def cond(self, pred: Array, yes: Function, no: Function, *args: Any) -> Tree:
         """`yes(*args)` where the scalar `pred` holds, else `no(*args)`."""
@@ -256,6 +279,15 @@ class Engine(ABC):
         """√(x + inside) + outside, a new array."""
         return self.xp.sqrt(x + inside) + outside
 
+    def adam(
+        self, p: Array, g: Array, m: Array, v: Array, rate: Any, keep: Any, betas: tuple[float, float], epsilon: float,
+        donate: bool = False,
+    ) -> tuple[Array, Array, Array]:  # fmt: skip
+        """(p, m, v) after m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← keep · p - rate · m / (√v + ε)."""
+        m = self.lerp(m, g, 1 - betas[0], donate=donate)
+        v = self.addcmul(v, g, g, 1 - betas[1], keep=betas[1], donate=donate)
+        return self.addcdiv(p, m, self.root(v, outside=epsilon), -rate, keep=keep, donate=donate), m, v
+
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
     def getitem(self, x: Array, index: Any) -> Array:
@@ -265,6 +297,10 @@ class Engine(ABC):
     @abstractmethod
     def gather(self, x: Array, index: Array) -> Array:
         """Rows of `x` (its first axis) at an integer array; the gradient adds up. Shape index.shape + x.shape[1:]."""
+
+    @abstractmethod
+    def add_at(self, x: Array, index: Array, values: Array) -> Array:
+        """x with `values` added to its rows at `index` (k,); where a row is named twice, both are added."""
 
     @abstractmethod
     def pick(self, x: Array, index: Array) -> Array:

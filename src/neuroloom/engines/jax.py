@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -14,7 +15,7 @@ import numpy as np
 from jax import lax
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, jax_windows
+from neuroloom.engines import dispatch, jax_cache, jax_options, jax_products, jax_recurrent, jax_windows
 from neuroloom.engines.base import Engine, Spec, Windows, default_width
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -42,12 +43,18 @@ class JaxEngine(Engine):
     def precision(self) -> str:
         return "x64" if jax.config.read("jax_enable_x64") else ""
 
+    def double(self) -> AbstractContextManager[Any]:
+        return jax.enable_x64(True)
+
     def free_memory(self) -> int:
         stats = jax.devices()[0].memory_stats()
         return stats["bytes_limit"] - stats["bytes_in_use"] if stats else super().free_memory()
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        if not isinstance(x, jax.Array):
+        if isinstance(x, jax.Array):
+            if x.dtype.itemsize < 8 and (dtype is None or x.dtype == dtype):
+                return x  # what asarray does too, in 20 times as long
+        else:
             other = dispatch.of_type(type(x))
             x = other.to_numpy(x) if other is not None else default_width(x)
         dtype = dtype or str(x.dtype)
@@ -109,7 +116,7 @@ class JaxEngine(Engine):
         return jax.value_and_grad(fn, has_aux=True)
 
     def compile(self, fn: Function) -> Function:
-        return jax.jit(fn, compiler_options=_compiler_options() if _on_cpu() else None)
+        return jax_options.compiled(fn) if _on_cpu() else jax.jit(fn)
 
     def loop(self, low: Any, high: Any, body: Function, state: Tree) -> Tree:
         def advance(carry: Any) -> Any:
@@ -122,6 +129,9 @@ class JaxEngine(Engine):
 
     def scan(self, fn: Function, carry: Tree, xs: Tree) -> tuple[Tree, Tree]:
         return lax.scan(fn, carry, xs)
+
+    def while_loop(self, holds: Function, body: Function, state: Tree) -> Tree:
+        return lax.while_loop(holds, body, state)
 
     def cond(self, pred: Array, yes: Function, no: Function, *args: Any) -> Tree:
         return lax.cond(pred, yes, no, *args)
@@ -161,6 +171,9 @@ class JaxEngine(Engine):
     def gather(self, x: Array, index: Array) -> Array:
         return jnp.take(x, index, axis=0, mode="clip")
 
+    def add_at(self, x: Array, index: Array, values: Array) -> Array:
+        return x.at[index].add(values)
+
     def pick(self, x: Array, index: Array) -> Array:
         return jnp.take_along_axis(x, index[..., None], axis=-1, mode="clip")[..., 0]
 
@@ -186,6 +199,13 @@ class JaxEngine(Engine):
             dimension_numbers=jax_windows.layout(len(windows.strides)),
             feature_group_count=groups,
         )
+
+    def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
+        return jax_products.affine(x, kernel, bias) if _on_cpu() else super().affine(x, kernel, bias)
+
+    def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
+        args = x, h, c, kernel, recurrent, bias
+        return jax_recurrent.lstm(super().lstm, *args) if _on_cpu() else super().lstm(*args)
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         return jax_windows.max_pool(x, size, windows)
@@ -234,16 +254,5 @@ def _scalar(value: float, dtype: str) -> Array:
     return jnp.asarray(value, dtype)
 
 
-@functools.cache
-def _compiler_options() -> dict[str, str] | None:
-    """Options for XLA on the CPU: its fast library for matrix products only, which leaves convolutions to the other
-    one, that is twice as fast in a loop. None where this version of XLA has no such option."""
-    options = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
-    try:
-        jax.jit(lambda x: x, compiler_options=options).lower(0.0).compile()
-    except Exception:  # which exception says so differs between versions
-        return None
-    return options
-
-
+jax_cache.enable()
 ENGINE = JaxEngine()

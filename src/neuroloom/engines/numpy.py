@@ -51,6 +51,11 @@ class NumpyEngine(Engine):
     def gather(self, x: Array, index: Array) -> Array:
         return x[index]
 
+    def add_at(self, x: Array, index: Array, values: Array) -> Array:
+        x = x.copy()
+        np.add.at(x, index, values)
+        return x
+
     def pick(self, x: Array, index: Array) -> Array:
         return np.take_along_axis(x, index[..., None].astype(np.int64), axis=-1)[..., 0]
 

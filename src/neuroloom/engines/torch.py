@@ -13,44 +13,15 @@ import torch
 import torch.nn.functional as F
 
 from neuroloom import tree
-from neuroloom.engines import dispatch
+from neuroloom.engines import dispatch, torch_lstm
 from neuroloom.engines.base import Engine, Spec, Windows, default_width
+from neuroloom.engines.torch_lists import Lists
+from neuroloom.engines.torch_record import Recorded, compiled
+from neuroloom.engines.torch_tape import TracedKey, drawn
 from neuroloom.typing import Array, Function, Key, Tree
 
 _MASK = (1 << 64) - 1
-
-
-class _Lists:
-    """The updates of many small weights: one call into the library for all of them, in place."""
-
-    def lerp(self, start: Any, end: Any, weight: Any, donate: bool = True) -> Any:
-        torch._foreach_lerp_(start, end, weight)
-        return start
-
-    def axpy(self, x: Any, y: Any, scale: Any, keep: Any = 1.0, donate: bool = True) -> Any:
-        torch._foreach_add_(self._keep(x, keep), y, alpha=scale)
-        return x
-
-    def addcmul(self, x: Any, a: Any, b: Any, scale: Any, keep: Any = 1.0, donate: bool = False) -> Any:
-        x = self._keep(x if donate else [t.clone() for t in x], keep)
-        torch._foreach_addcmul_(x, a, b, scale)
-        return x
-
-    def addcdiv(self, x: Any, a: Any, b: Any, scale: Any, keep: Any = 1.0, donate: bool = True) -> Any:
-        torch._foreach_addcdiv_(self._keep(x, keep), a, b, scale)
-        return x
-
-    def root(self, x: Any, inside: float = 0.0, outside: float = 0.0) -> Any:
-        root = torch._foreach_add(x, inside)
-        torch._foreach_sqrt_(root)
-        if outside:
-            torch._foreach_add_(root, outside)
-        return root
-
-    def _keep(self, x: Any, keep: Any) -> Any:
-        if keep != 1.0:
-            torch._foreach_mul_(x, keep)
-        return x
+_lists = Lists()
 
 
 class TorchEngine(Engine):
@@ -58,11 +29,14 @@ class TorchEngine(Engine):
 
     name = "torch"
     xp = xp
-    many = _Lists()
 
     @property
     def version(self) -> str:
         return torch.__version__
+
+    @property
+    def many(self) -> Any:
+        return None if torch._C._functorch.maybe_current_level() is not None else _lists
 
     def devices(self) -> list[str]:
         cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
@@ -70,6 +44,9 @@ class TorchEngine(Engine):
 
     def free_memory(self) -> int:
         return torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else super().free_memory()
+
+    def arange(self, n: int) -> torch.Tensor:
+        return torch.arange(n, dtype=torch.int32, device=_device())
 
     def asarray(self, x: Any, dtype: str | None = None) -> torch.Tensor:
         if not isinstance(x, torch.Tensor):
@@ -98,8 +75,8 @@ class TorchEngine(Engine):
         return torch.zeros(shape, dtype=torch.float64, device=_device())
 
     def read_log(self, log: Any, rows: int) -> np.ndarray:
-        values = torch.stack([value.detach().float() for row in log[:rows] for value in row])
-        return values.cpu().numpy().reshape(-1, len(log[0]))
+        columns = [torch.stack(column).detach().float() for column in zip(*log[:rows], strict=True)]
+        return torch.stack(columns, dim=1).cpu().numpy()
 
     def wait(self, values: Tree) -> Tree:
         if torch.cuda.is_available():
@@ -110,17 +87,24 @@ class TorchEngine(Engine):
 
     def value_and_grad(self, fn: Function) -> Function:
         def value_and_gradients(params: Tree, *args: Any) -> Any:
-            with torch.enable_grad():
-                params = tree.map(lambda p: p.detach().requires_grad_(), params)
-                value, aux = fn(params, *args)
-                found = iter(_gradients(value, tree.leaves(params)))
+            outer, _here.differentiates = _here.differentiates, True  # outer: this derivative has one itself
+            try:
+                with torch.enable_grad():
+                    params = tree.map(_again if outer else _leaf, params)
+                    value, aux = fn(params, *args)
+                    found = iter(_gradients(value, tree.leaves(params), outer))
+            finally:
+                _here.differentiates = outer
             grads = tree.map(lambda p: _or_zeros(next(found), p), params)
-            return (value.detach(), tree.map(_detach, aux)), grads
+            return ((value, aux) if outer else (value.detach(), tree.map(_detach, aux))), grads
 
         return value_and_gradients
 
     def compile(self, fn: Function) -> Function:
-        return torch.no_grad()(fn)
+        return compiled(fn)
+
+    def recorded(self, fn: Function) -> Function:
+        return Recorded(fn, self.fold_in)
 
     def vmap(self, fn: Function, in_axes: Any = 0) -> Function:
         return torch.func.vmap(fn, in_dims=in_axes)
@@ -189,6 +173,9 @@ class TorchEngine(Engine):
             return torch.index_select(x, 0, index)
         return F.embedding(index, x) if x.ndim == 2 and x.is_floating_point() else x[index.long()]
 
+    def add_at(self, x: Array, index: Array, values: Array) -> Array:
+        return torch.index_add(x, 0, index, values)
+
     def pick(self, x: Array, index: Array) -> Array:
         return torch.take_along_dim(x, index.long()[..., None], dim=-1)[..., 0]
 
@@ -234,8 +221,10 @@ class TorchEngine(Engine):
         return self.pad(x, [(0, 0), *windows.padding, (0, 0)], value), (0,) * len(windows.padding)
 
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
-        if x.is_meta or x.shape[1] == 0:
+        if x.is_meta or x.shape[1] == 0 or torch._C._functorch.maybe_current_level() is not None:
             return super().lstm(x, h, c, kernel, recurrent, bias)
+        if x.is_cpu:
+            return torch_lstm.lstm(x, h, c, kernel, recurrent, bias)
         weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
         training = torch.is_grad_enabled()
         out, h, c = torch._VF.lstm(
@@ -250,22 +239,25 @@ class TorchEngine(Engine):
 
     def fold_in(self, key: Key, data: Any) -> Key:
         """One round of splitmix64, a bijection of 64-bit numbers."""
+        if isinstance(key, TracedKey):
+            return TracedKey(self.fold_in(int(key), data), key.origin, (*key.folded, int(data)))
         z = (key + (int(data) + 1) * 0x9E3779B97F4A7C15) & _MASK
         z = ((z ^ z >> 30) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ z >> 27) * 0x94D049BB133111EB) & _MASK
         return z ^ z >> 31
 
     def uniform(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
-        return torch.rand(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
+        return drawn(_uniform, key, shape, dtype)
 
     def normal(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
-        return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
+        return drawn(_normal, key, shape, dtype)
 
 
 class _Here(threading.local):
-    """Where arrays are made in this thread: on the hardware, or inside `abstract` nowhere."""
+    """Where arrays are made in this thread, on the hardware or inside `abstract` nowhere; whether in a derivative."""
 
     meta = False
+    differentiates = False
 
 
 _here = _Here()
@@ -285,10 +277,27 @@ def _generator(key: Key) -> torch.Generator:
     return torch.Generator(_device()).manual_seed((key ^ key >> 32) & (_MASK >> 1))
 
 
-def _gradients(value: torch.Tensor, params: list[torch.Tensor]) -> Sequence[torch.Tensor | None]:
+def _uniform(key: Key, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    return torch.rand(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
+
+
+def _normal(key: Key, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
+
+
+def _gradients(value: torch.Tensor, params: list[torch.Tensor], again: bool) -> Sequence[torch.Tensor | None]:
     if not value.requires_grad:  # no parameter has a part in it
         return [None] * len(params)
-    return torch.autograd.grad(value, params, allow_unused=True)
+    return torch.autograd.grad(value, params, allow_unused=True, create_graph=again)
+
+
+def _leaf(p: torch.Tensor) -> torch.Tensor:
+    return p.detach().requires_grad_()
+
+
+def _again(p: torch.Tensor) -> torch.Tensor:
+    """p as a parameter of an inner derivative, still a part of the outer one."""
+    return p.view_as(p) if p.requires_grad else _leaf(p)
 
 
 def _or_zeros(grad: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:

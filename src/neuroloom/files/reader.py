@@ -33,6 +33,12 @@ LOOKS_LIKE = {
 
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
+DTYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8",
+    "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+"""NumPy's names of the file format's dtypes."""
+
 
 @dataclass(frozen=True)
 class Header:
@@ -130,11 +136,18 @@ def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, .
     Raises:
         ModelFileError: missing, extra or differently shaped weights (all are listed), or damage.
     """
+    return read_arrays(path, {name: ("float32", shape) for name, shape in shapes.items()})
+
+
+def read_arrays(
+    path: str | os.PathLike[str], expected: Mapping[str, tuple[str, tuple[int, ...]]]
+) -> dict[str, np.ndarray]:
+    """The arrays, if the file has exactly the names, dtypes and shapes that are expected; see `read_weights`."""
     import safetensors
     import safetensors.numpy
 
     header = read_header(path)
-    _compare(path, shapes, header.weights)
+    _compare(path, expected, header.weights)
     try:
         arrays = safetensors.numpy.load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
@@ -144,12 +157,13 @@ def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, .
     return arrays
 
 
-def _compare(path: Any, shapes: Mapping[str, tuple[int, ...]], found: Mapping[str, Any]) -> None:
-    faults = [f"{name!r} is missing" for name in shapes if name not in found]
-    faults += [f"{name!r} is not known ({nearest(name, shapes)})" for name in found if name not in shapes]
-    for name, shape in shapes.items():
-        if name in found and found[name] != ("F32", tuple(shape)):
-            dtype, has = found[name]
-            faults.append(f"{name!r} has shape {has} of {dtype}, expected {tuple(shape)} of F32")
+def _compare(path: Any, expected: Mapping[str, tuple[str, tuple[int, ...]]], found: Mapping[str, Any]) -> None:
+    faults = [f"{name!r} is missing" for name in expected if name not in found]
+    faults += [f"{name!r} is not known ({nearest(name, expected)})" for name in found if name not in expected]
+    for name, (dtype, shape) in expected.items():
+        wanted = (DTYPES.get(dtype, dtype), tuple(shape))
+        if name in found and found[name] != wanted:
+            has = found[name]
+            faults.append(f"{name!r} has shape {has[1]} of {has[0]}, expected {wanted[1]} of {wanted[0]}")
     if faults:
         raise ModelFileError(path, f"does not fit the model: {'; '.join(faults[:20])}.")

@@ -33,7 +33,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], record
         "record_sha256": record_digest(text),
         "weights_sha256": weights_digest(arrays),
     }
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     replace_file(Path(path), _ordered(safetensors.numpy.save(contiguous, metadata)))
 
 

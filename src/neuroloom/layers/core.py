@@ -81,10 +81,11 @@ class Dropout(Layer):
     Outside training it does nothing. Source: Srivastava et al., Dropout, JMLR 15 (2014).
     """
 
+    lifted = ("rate",)
     rate: Fraction
 
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
-        if not ctx.training or self.rate == 0:
+        if not ctx.training or (self.rate == 0) is True:  # an array's comparison is not True, but an array
             return x
         return ops.dropout(x, self.rate, ctx.key())
 

@@ -11,7 +11,7 @@ from neuroloom.config import snake
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.layers.base import Context, Layer, Weight, Weights, show_shape
-from neuroloom.ops.graph import Node, has_node, select, substitute, topological
+from neuroloom.ops.graph import Node, has_node, select, substitute, topological, walk
 from neuroloom.typing import Array, Tree
 
 
@@ -123,16 +123,13 @@ class Network(Layer):
     def walk(self, w: Weights, value_of: dict[Node, Any], ctx: Context) -> Iterator[tuple[Node, Any]]:
         """Each Node and its value, in order, from those of the inputs; the caller keeps them in `value_of`."""
         names = self.names
-        for node in self.order:
-            if node in value_of:
-                continue
-            call = node.call
-            if isinstance(call, Layer):
-                name, arg = names[call], node.args[0]
-                given = value_of[arg] if type(arg) is Node else substitute(value_of, arg)
-                yield node, call.call(Weights(w.get(name, {})), given, ctx.child(name))
-            else:
-                yield node, call(*substitute(value_of, node.args), **substitute(value_of, node.kwargs))
+
+        def apply(node: Node) -> Any:
+            name, arg = names[node.call], node.args[0]
+            given = value_of[arg] if type(arg) is Node else substitute(value_of, arg)
+            return node.call.call(Weights(w.get(name, {})), given, ctx.child(name))
+
+        return walk(self.order, value_of, Layer, apply)
 
     def first_not_finite(self, w: Weights, x: Any, ctx: Context) -> str | None:
         """The path of the first layer or operation whose output has a NaN or an infinity; None if all are finite."""
@@ -195,7 +192,7 @@ class Network(Layer):
         number = {node: i for i, node in enumerate(self.order)}
 
         def show(value: Any) -> Any:
-            return config.signature(tree.map(lambda v: ("node", number[v]) if type(v) is Node else v, value))
+            return config.signature(tree.map(lambda v: ("node", number[v]) if isinstance(v, Node) else v, value))
 
         def describe(node: Node) -> Any:
             call = node.call
@@ -358,7 +355,7 @@ def _node_from_json(entry: dict[str, Any], nodes: list[Node], layers: list[Layer
 
 def _encode(value: Any, number: dict[Node, int]) -> Any:
     """Nodes, slices and arrays among arguments, as JSON."""
-    if type(value) is Node:
+    if isinstance(value, Node):
         return {"node": number[value]}
     if isinstance(value, slice):
         return {"slice": [value.start, value.stop, value.step]}

@@ -6,10 +6,20 @@ import os
 
 from neuroloom import config, files
 from neuroloom.errors import ModelFileError, NeuroloomError
+from neuroloom.models.ensembles import Ensemble, ensemble
+from neuroloom.models.folds import CrossValidation, cross_validate
+from neuroloom.models.many import Population, fit_many
 from neuroloom.models.model import Model
+from neuroloom.models.search import Search, grid_search, random_search
 from neuroloom.models.sequential import Sequential
+from neuroloom.models.variants import population
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = [
+    "Model", "Sequential", "load_model",
+    "Population", "fit_many", "population",
+    "CrossValidation", "Search", "cross_validate", "grid_search", "random_search",
+    "Ensemble", "ensemble",
+]  # fmt: skip
 
 CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 """What a model file may name."""

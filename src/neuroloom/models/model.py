@@ -28,10 +28,14 @@ from neuroloom.training.batches import converted, first_of, gives_batches, parts
 from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
 from neuroloom.training.rows import class_weighted, input_rows, make_rows
+from neuroloom.training.speeds import fastest, hint
 from neuroloom.training.step import inputs_of
 from neuroloom.typing import Array, Tree
 
 Logs = dict[str, float]
+
+_said: set[str] = set()
+"""What has been said once and need not be said again."""
 
 HELD_OUT = config.Number(0, 1, open_high=True, expects="a share of the samples from 0 up to, but not, 1")
 
@@ -169,7 +173,8 @@ class Model(Structure):
             sample_weight: (samples,), the weight of each in the loss.
             initial_epoch: the number of the first epoch, counted from 0.
             steps_per_epoch: batches per epoch; needed for generators that never end.
-            engine: the engine to train on; by default the one in use.
+            engine: the engine to train on; by default the one in use. 'auto' takes the installed one that is known to
+                be fastest for such a network (`neuroloom doctor` shows the table).
 
         Returns:
             the History: `.history["loss"]`, `.plot()`, `.frame()`.
@@ -178,8 +183,8 @@ class Model(Structure):
             ShapeError, DataError: data that does not fit the network, the loss, or each other.
             NonFiniteError: a loss that is NaN or infinite; the weights are those before that step.
         """
-        chosen = engines.resolve(engine)
-        size = _whole("batch_size", 32 if batch_size is None else batch_size, 1)
+        size = _size(batch_size)
+        chosen = self._engine(engine, x, size)
         first, last = _whole("initial_epoch", initial_epoch, 0), _whole("epochs", epochs, 1)
         steps = None if steps_per_epoch is None else _whole("steps_per_epoch", steps_per_epoch, 1)
         seed = self._seed if _checked("shuffle", shuffle, config.Flag()) else None
@@ -196,12 +201,29 @@ class Model(Structure):
                 rows, held_out = self._training_rows(x, y, sample_weight, class_weight, share)
                 validation_data = held_out if held_out is not None else validation_data
                 feed = ArrayFeed(chosen, rows, size, seed, steps)
+            if engine is None and verbose:
+                self._say_faster(chosen, size)
             validate = self._validation(chosen, validation_data, size)
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
             course.run(state, range(first, last))
             self._check_weights(chosen, course)
         assert self.history is not None
         return self.history
+
+    def _engine(self, name: str | None, x: Any, batch_size: int) -> Engine:
+        """The engine of a call; 'auto' asks the table of speeds, which needs to know the network."""
+        if name != "auto":
+            return engines.resolve(name)
+        if not gives_batches(x):
+            self._build_for(x)
+        return engines.load(fastest(self.network, batch_size))
+
+    def _say_faster(self, engine: Engine, batch_size: int) -> None:
+        """Once per process: that another engine would train such a network much faster."""
+        line = hint(self.network, batch_size, engine)
+        if line and line not in _said:
+            _said.add(line)
+            print(line)
 
     def _course(
         self,
@@ -349,7 +371,7 @@ class Model(Structure):
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, engine: str | None = None) -> Logs:
         """Take one step on one batch; returns its loss and metrics by name."""
-        chosen = engines.resolve(engine)
+        chosen = self._engine(engine, x, 32)
         with engines.engine(chosen.name):
             rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
             feed = ArrayFeed(chosen, rows, tree.first(rows).shape[0])
@@ -377,14 +399,15 @@ class Model(Structure):
             the loss, or the list [loss, metric, ...] if there are metrics (names: `metrics_names`); with
             `return_dict` a dict.
         """
-        chosen = engines.resolve(engine)
+        size = _size(batch_size)
+        chosen = self._engine(engine, x, size)
         with engines.engine(chosen.name):
             if gives_batches(x):
                 refuse_beside_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
                 feed: Feed = BatchFeed(chosen, self._batches(x, None))
             else:
                 rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
-                feed = ArrayFeed(chosen, rows, _whole("batch_size", 32 if batch_size is None else batch_size, 1))
+                feed = ArrayFeed(chosen, rows, size)
             logs = self._test(chosen, feed)()
         if verbose:
             print(format_logs(logs))
@@ -399,8 +422,8 @@ class Model(Structure):
                 depend on it.
             verbose: accepted for old programs; predicting shows nothing.
         """
-        chosen = engines.resolve(engine)
         size = None if batch_size is None else _whole("batch_size", batch_size, 1)
+        chosen = self._engine(engine, x, _size(batch_size))
         with engines.engine(chosen.name):
             self._build_for(x)
             self._draw()
@@ -435,6 +458,10 @@ class _Rows:
 
     def __init__(self, rows: Tree) -> None:
         self.rows = rows
+
+
+def _size(batch_size: int | None) -> int:
+    return _whole("batch_size", 32 if batch_size is None else batch_size, 1)
 
 
 def _whole(name: str, value: Any, low: int) -> int:

@@ -59,6 +59,10 @@ logical_not = _standard("logical_not", "Truth reversed.")
 
 maximum = _elementwise("maximum", "The larger of x and y, elementwise.")
 minimum = _elementwise("minimum", "The smaller of x and y, elementwise.")
+_floor_divide = _elementwise("floor_divide", "⌊x / y⌋.")
+remainder = _elementwise("remainder", "x - y ⌊x / y⌋, elementwise: it has the sign of y.")
+logical_and = _elementwise("logical_and", "Whether both are true, elementwise.")
+logical_or = _elementwise("logical_or", "Whether one or both are true, elementwise.")
 
 sum = _standard("sum", "Sum over `axis` (all axes by default); `keepdims` keeps it with length 1.")
 mean = _standard("mean", "Mean over `axis` (all axes by default); `keepdims` keeps it with length 1.")
@@ -111,6 +115,13 @@ def divide(x: Any, y: Any) -> Array:
 
 
 @op
+def floor_divide(x: Any, y: Any) -> Array:
+    """⌊x / y⌋; the derivative is 0."""
+    engine = engines.of(x, y)
+    return _floor_divide(*(engine.stop_gradient(v) if hasattr(v, "dtype") else v for v in (x, y)))
+
+
+@op
 def pow(x: Any, y: Any) -> Array:
     """x to the power y."""
     return x**y
@@ -132,6 +143,12 @@ def matmul(x: Any, y: Any) -> Array:
 def equal(x: Any, y: Any) -> Array:
     """Whether x = y, elementwise."""
     return x == y
+
+
+@op
+def not_equal(x: Any, y: Any) -> Array:
+    """Whether x ≠ y, elementwise."""
+    return x != y
 
 
 @op
@@ -217,11 +234,16 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "truediv": divide,
     "pow": pow,
     "matmul": matmul,
+    "mod": remainder,
+    "floordiv": floor_divide,
+    "and": logical_and,
+    "or": logical_or,
 }
 for _name, _fn in _OPERATORS.items():
     setattr(Node, f"__{_name}__", _fn)
     setattr(Node, f"__r{_name}__", _reflected(_fn))
 for _name, _fn in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
     setattr(Node, f"__{_name}__", _fn)
-setattr(Node, "__neg__", negative)  # noqa: B010  (as above)
-setattr(Node, "__getitem__", getitem)  # noqa: B010
+_UNARY: dict[str, Callable[..., Any]] = {"neg": negative, "abs": abs, "invert": logical_not, "getitem": getitem}
+for _name, _fn in _UNARY.items():
+    setattr(Node, f"__{_name}__", _fn)

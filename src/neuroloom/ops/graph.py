@@ -5,12 +5,13 @@ compute. So functional models, sub-models and explicit graphs are one graph, eva
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from neuroloom import engines, tree
+from neuroloom import config, engines, tree
 from neuroloom.engines import Spec
 from neuroloom.engines.base import default_width
 from neuroloom.errors import NeuroloomError, ShapeError
@@ -20,6 +21,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PROBES = ((2, 37), (3, 53))
 """(batch, other) lengths tried for free axes: an axis of the result that differs between the two is free too."""
+
+INFERRED = 1024
+"""Results of `infer` that are kept for layers: a model that is built again is not traced again."""
+
+_inferred: OrderedDict[Any, Tree] = OrderedDict()
 
 
 class Node:
@@ -35,6 +41,11 @@ class Node:
 
     __slots__ = ("args", "call", "dtype", "kwargs", "name", "shape")
     __array_priority__ = 1000  # a NumPy array on the left leaves the operation to the Node
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        NODES.add(cls)
+        _WATCHED.add(cls)
 
     def __init__(
         self,
@@ -52,6 +63,11 @@ class Node:
     def __repr__(self) -> str:
         made = "Input" if self.call is None else getattr(self.call, "name", None) or _call_name(self.call)
         return f"<Node {self.name or made} {self.dtype}{list(self.shape)}>".replace("None", "?")
+
+    @property
+    def recorder(self) -> Recorder:
+        """What makes the Nodes of calls that use this one."""
+        return PLAIN
 
     @property
     def ndim(self) -> int:
@@ -85,6 +101,27 @@ class Node:
     # Operators are set by ops.array, which knows the functions that they record.
 
 
+class Recorder:
+    """How the Nodes of a graph come about. Functional models have this one; explicit graphs bring their own."""
+
+    def infer(self, call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], weights: Tree) -> Tree:
+        """Specs of what a call returns."""
+        return infer(call, args, kwargs, compute, weights)
+
+    def node(self, call: Any, args: Any, kwargs: Any, shape: Shape, dtype: str) -> Node:
+        """The Node of a call."""
+        return Node(call, args, kwargs, shape=shape, dtype=dtype)
+
+
+PLAIN = Recorder()
+
+NODES: set[type] = {Node}
+"""Node and its subclasses: comparing types costs less than isinstance, and eager steps come here often."""
+
+_CONTAINERS = frozenset((list, tuple, dict))
+_WATCHED: set[type] = {Node, np.ndarray, *_CONTAINERS}
+
+
 def _call_name(call: Any) -> str:
     return getattr(call, "__name__", None) or type(call).__name__
 
@@ -95,10 +132,7 @@ def has_node(value: Any) -> bool:
         value = list(value.values())
     if isinstance(value, list | tuple):
         return any(map(has_node, value))
-    return type(value) is Node
-
-
-_CONTAINERS = frozenset((list, tuple, dict))
+    return type(value) in NODES
 
 
 def op(fn: F) -> F:
@@ -107,12 +141,13 @@ def op(fn: F) -> F:
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         constants = False
-        for value in args:  # eager steps come here often: comparing types costs least
+        for value in args:
             cls = type(value)
-            if cls is Node or (cls in _CONTAINERS and has_node(value)):
-                return record(wrapper, args, kwargs, wrapper)
-            if cls is np.ndarray:
-                constants = True
+            if cls in _WATCHED:
+                if cls in NODES or (cls in _CONTAINERS and has_node(value)):
+                    return record(wrapper, args, kwargs, wrapper)
+                if cls is np.ndarray:
+                    constants = True
         if kwargs and any(map(has_node, kwargs.values())):
             return record(wrapper, args, kwargs, wrapper)
         return fn(*(_joined(args) if constants else args), **kwargs)
@@ -150,13 +185,13 @@ def record(
         weights: a tree of Specs.
     """
     args, kwargs = tree.map(_constant, args), tree.map(_constant, kwargs)
-    made = infer(call, args, kwargs, compute, weights)
+    recorders = [leaf.recorder for leaf in tree.leaves([args, kwargs]) if isinstance(leaf, Node)]
+    recorder = next((r for r in recorders if r is not PLAIN), PLAIN)
+    made = recorder.infer(call, args, kwargs, compute, weights)
     if isinstance(made, tuple | list):
-        whole = Node(call, args, kwargs, shape=(), dtype="tuple")
-        return tuple(
-            Node(select, (whole, i), shape=shape, dtype=dtype) for i, (shape, dtype) in enumerate(map(_pair, made))
-        )
-    return Node(call, args, kwargs, shape=made.shape, dtype=made.dtype)
+        whole = recorder.node(call, args, kwargs, (), "tuple")
+        return tuple(recorder.node(select, (whole, i), {}, s.shape, s.dtype) for i, s in enumerate(made))
+    return recorder.node(call, args, kwargs, made.shape, made.dtype)
 
 
 def select(values: Sequence[Any], index: int) -> Any:
@@ -164,13 +199,29 @@ def select(values: Sequence[Any], index: int) -> Any:
     return values[index]
 
 
-def _pair(spec: Spec) -> tuple[Shape, str]:
-    return spec.shape, spec.dtype
-
-
 def infer(call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], weights: Tree = None) -> Tree:
     """Specs (None where a length is free) of what a call returns, found by the engine without computing."""
     nodes = list(dict.fromkeys(leaf for leaf in tree.leaves([args, kwargs]) if isinstance(leaf, Node)))
+    key = _layer_key(call, args, kwargs, nodes)
+    if key is None:
+        return _infer(call, args, kwargs, compute, weights, nodes)
+    if key not in _inferred:
+        _inferred[key] = _infer(call, args, kwargs, compute, weights, nodes)
+        while len(_inferred) > INFERRED:
+            _inferred.popitem(last=False)
+    return _inferred[key]
+
+
+def _layer_key(call: Any, args: Any, kwargs: Any, nodes: list[Node]) -> Any:
+    """Equal for calls of layers of equal structure on inputs of equal shapes; None for other calls."""
+    if kwargs or not hasattr(call, "signature") or not all(isinstance(leaf, Node) for leaf in tree.leaves(args)):
+        return None
+    engine, number = engines.current(), {node: i for i, node in enumerate(nodes)}
+    places = config.signature(tree.map(lambda node: number[node], args))
+    return engine.name, engine.precision(), call.signature(), places, tuple((n.shape, n.dtype) for n in nodes)
+
+
+def _infer(call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], weights: Tree, nodes: list[Node]) -> Tree:
     extra = () if weights is None else (weights,)
 
     def run(arrays: list[Any], *weights: Any) -> Any:
@@ -197,7 +248,7 @@ def infer(call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], weight
 
 def substitute(value_of: dict[Node, Any], value: Any) -> Any:
     """`value` (nested lists, tuples, dicts) with each Node replaced by what it stands for."""
-    if type(value) is Node:
+    if type(value) in NODES:
         return value_of[value]
     if isinstance(value, dict):
         return {k: substitute(value_of, v) for k, v in value.items()}
@@ -215,17 +266,42 @@ def _free_axes(a: Spec, b: Spec) -> Spec:
     return Spec(shape, a.dtype)  # type: ignore[arg-type]
 
 
-def topological(outputs: Sequence[Node], inputs: Sequence[Node] = ()) -> list[Node]:
+def walk(
+    order: Sequence[Node],
+    value_of: dict[Node, Any],
+    special: type | tuple[type, ...],
+    apply: Callable[[Node], Any],
+) -> Iterator[tuple[Node, Any]]:
+    """The evaluator: each Node and its value, in order, from those in `value_of`; the caller keeps them there.
+
+    Args:
+        special: classes of calls that need more than their arguments.
+        apply: the value of a Node with such a call.
+    """
+    for node in order:
+        if node in value_of:
+            continue
+        if isinstance(node.call, special):
+            yield node, apply(node)
+        else:
+            yield node, node.call(*substitute(value_of, node.args), **substitute(value_of, node.kwargs))
+
+
+def topological(
+    outputs: Sequence[Node],
+    inputs: Collection[Node] = (),
+    parents: Callable[[Any], Iterator[Node]] = Node.parents,
+) -> list[Node]:
     """Every Node that the outputs need, parents before children; `inputs` are taken as given."""
     order: dict[Node, None] = {}
     stack: list[tuple[Node, bool]] = [(node, False) for node in reversed(outputs)]
     while stack:
-        node, parents_done = stack.pop()
+        node, done = stack.pop()
         if node in order:
             continue
-        if parents_done or node in inputs:
+        if done or node in inputs:
             order[node] = None
         else:
             stack.append((node, True))
-            stack.extend((parent, False) for parent in reversed(list(node.parents())))
+            stack.extend((parent, False) for parent in reversed(list(parents(node))))
     return list(order)

@@ -44,11 +44,13 @@ class _Moments:
         donate: bool,
     ) -> tuple[Array, ...]:
         (α, keep), (m, v, *largest) = scalars, slots
+        if not largest:
+            return engine.adam(p, g, m, v, α, keep, (self.beta_1, self.beta_2), self.epsilon, donate=donate)
         m = engine.lerp(m, g, 1 - self.beta_1, donate=donate)
         v = engine.addcmul(v, g, g, 1 - self.beta_2, keep=self.beta_2, donate=donate)
-        largest = [ops.maximum(hat, v) for hat in largest]
-        root = engine.root(largest[0] if largest else v, outside=self.epsilon)
-        return engine.addcdiv(p, m, root, -α, keep=keep, donate=donate), m, v, *largest
+        highest = ops.maximum(largest[0], v)
+        root = engine.root(highest, outside=self.epsilon)
+        return engine.addcdiv(p, m, root, -α, keep=keep, donate=donate), m, v, highest
 
 
 def _one_minus_power(β: float, t: Any) -> Any:

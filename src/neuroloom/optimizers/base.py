@@ -68,7 +68,7 @@ class Optimizer(Configured, kind="optimizer"):
 
     @property
     def rule_for_lists(self) -> bool:
-        """Whether `rule` uses nothing but the engine's lerp, axpy, addcmul, addcdiv and root."""
+        """Whether `rule` uses nothing but the engine's lerp, axpy, addcmul, addcdiv, root and adam."""
         return True
 
     def slots(self) -> dict[str, float]:

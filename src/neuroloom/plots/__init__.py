@@ -4,8 +4,16 @@ No global state is touched: nothing appears on a screen, and no figure stays in 
 """
 
 from neuroloom.plots.curves import best_epoch, curves
+from neuroloom.plots.diagram import Box, Drawing, draw
 from neuroloom.plots.evaluation import confusion_matrix, residuals
 from neuroloom.plots.images import images
+from neuroloom.plots.maps import component_planes, hit_map, label_map, u_matrix, unit_graph
+from neuroloom.plots.networks import decision_regions, energies, hinton, recalls, unit_diagram
+from neuroloom.plots.population import population, reliability
 from neuroloom.plots.style import svg
 
-__all__ = ["curves", "best_epoch", "confusion_matrix", "residuals", "images", "svg"]
+__all__ = [
+    "curves", "best_epoch", "confusion_matrix", "residuals", "images", "decision_regions", "hinton",
+    "energies", "recalls", "unit_diagram", "population", "reliability", "svg", "Box",
+    "Drawing", "draw", "component_planes", "hit_map", "label_map", "u_matrix", "unit_graph",
+]  # fmt: skip

@@ -35,7 +35,7 @@ def images(array: Any, titles: Sequence[object] | None = None, columns: int | No
     >>> len(figure.axes)
     5
     """
-    pixels = _unit(_pixels(array))
+    pixels = unit_range(_pixels(array))
     n, height, width = pixels.shape[:3]
     if titles is not None and len(titles) != n:
         raise ShapeError(f"images expected {n} titles, one per image, received {len(titles)}.")
@@ -68,7 +68,8 @@ def _pixels(array: Any) -> np.ndarray:
     return pixels
 
 
-def _unit(pixels: np.ndarray) -> np.ndarray:
+def unit_range(pixels: np.ndarray) -> np.ndarray:
+    """Pixels from 0 to 1: whole numbers by 255, floats as they are or, beyond [0, 1], by the smallest and largest."""
     if pixels.dtype == bool:
         return pixels.astype(np.float32)
     low, high = float(pixels.min()), float(pixels.max())

@@ -27,6 +27,9 @@ SEGMENT_BYTES = 64 << 20
 RESIDENT_SHARE = 0.5
 """The share of free memory that data may take to stay on the device."""
 
+NARROW_BYTES = 16 << 20
+"""Inputs from this size on are kept as bytes where bytes hold them exactly: pixels, multi-hot and one-hot vectors."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -93,7 +96,7 @@ class ArrayFeed:
 
     def _resident(self, number: int) -> Iterator[Segment]:
         if self._device_rows is None:
-            self._device_rows = tree.map(self.engine.asarray, self.rows)
+            self._device_rows = tree.map(self.engine.asarray, self._narrowed())
         order, size = self.order(number), self.batch_size
         if not self.engine.compiles:  # a compiled program takes it from the host itself, and faster
             order = self.engine.asarray(order)
@@ -102,6 +105,12 @@ class ArrayFeed:
             yield Segment(self._device_rows, order[: whole * size], whole, size)
         if self.n % size:
             yield Segment(self._device_rows, order[whole * size :], 1, self.n % size)
+
+    def _narrowed(self) -> Tree:
+        """The rows, with inputs as bytes where that is exact: the compiled step widens the batch that it takes."""
+        if not self.engine.compiles or "x" not in self.rows:
+            return self.rows
+        return {**self.rows, "x": tree.map(narrowed, self.rows["x"])}
 
     def _streamed(self, number: int) -> Iterator[Segment]:
         order, size = self.order(number), self.batch_size
@@ -187,6 +196,24 @@ class BatchFeed:
             return self.engine.asarray(joined)
 
         return Segment(tree.map(join, *group), None, len(group), size)
+
+
+def narrowed(a: np.ndarray) -> np.ndarray:
+    """`a` as uint8 if it is large and that holds it bit for bit, else `a`; the first rows tell other data."""
+    if a.dtype != np.float32 or a.nbytes < NARROW_BYTES:
+        return a
+    small, rows = np.empty(a.shape, np.uint8), max(1, (1 << 20) // row_bytes(a))
+
+    def fits(start: int) -> bool:
+        part = np.ascontiguousarray(a[start : start + rows])
+        with np.errstate(invalid="ignore"):
+            small[start : start + rows] = part
+        return np.array_equal(small[start : start + rows].astype(np.float32).view(np.int32), part.view(np.int32))
+
+    if not fits(0):
+        return a
+    with ThreadPoolExecutor() as pool:
+        return small if all(pool.map(fits, range(rows, len(a), rows))) else a
 
 
 def _shapes(batch: Tree) -> list[tuple[int, ...]]:

@@ -6,6 +6,7 @@ import html
 import importlib.util
 import math
 import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,22 @@ def format_logs(logs: Logs) -> str:
     'loss 0.2500  val_loss 0.5000'
     """
     return "  ".join(f"{name} {format_number(value)}" for name, value in logs.items())
+
+
+def frame(columns: Mapping[str, Sequence[Any]], owner: str) -> Any:
+    """Columns as a data frame of pandas, else of polars.
+
+    Raises:
+        NeuroloomError: neither library is installed.
+    """
+    import narwhals as nw
+
+    backend = next((name for name in ("pandas", "polars") if importlib.util.find_spec(name)), None)
+    if backend is None:
+        raise NeuroloomError(
+            f"{owner}.frame expected pandas or polars, found neither. Install one with: pip install pandas"
+        )
+    return nw.from_dict(columns, backend=backend).to_native()  # type: ignore[arg-type]
 
 
 class History(Callback):
@@ -89,15 +106,7 @@ class History(Callback):
         Raises:
             NeuroloomError: neither library is installed.
         """
-        import narwhals as nw
-
-        backend = next((name for name in ("pandas", "polars") if importlib.util.find_spec(name)), None)
-        if backend is None:
-            raise NeuroloomError(
-                "History.frame expected pandas or polars, found neither. Install one with: pip install pandas"
-            )
-        columns = {"epoch": self.epoch, **self.history}
-        return nw.from_dict(columns, backend=backend).to_native()  # type: ignore[arg-type]
+        return frame({"epoch": self.epoch, **self.history}, "History")
 
     def get_state(self) -> State:
         columns = {f"history_{i}": np.asarray(values, np.float64) for i, values in enumerate(self.history.values())}

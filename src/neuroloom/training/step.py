@@ -23,7 +23,7 @@ from neuroloom.metrics import Metric
 from neuroloom.ops.graph import Node
 from neuroloom.optimizers import Optimizer
 from neuroloom.optimizers.schedules import Schedule
-from neuroloom.typing import Array, Key, Tree
+from neuroloom.typing import Array, Function, Key, Tree
 
 
 @dataclass(frozen=True)
@@ -98,34 +98,55 @@ class Task:
         """Forward, loss, gradient, update, metrics; a step whose loss is not finite changes no weight."""
         engine, optimizer = engines.current(), self.optimizer
         assert optimizer is not None
-        key = engine.fold_in(key, state["step"])
-
-        def loss_of(params: Tree) -> tuple[Array, Any]:
-            ctx = Context(True, key)
-            total, parts = self._forward(params, state["frozen"], batch, ctx)
-            return total, (parts, ctx.updates)
-
-        (total, ((losses, outputs), updates)), grads = engine.value_and_grad(loss_of)(state["params"])
+        key, learn = engine.fold_in(key, state["step"]), self._recorded(engine, "_learn")
+        grads, updates, total, losses, sums = learn(state["params"], state["frozen"], batch, key)
         rate = optimizer.learning_rate
         rate = rate(state["step"]) if isinstance(rate, Schedule) else state["learning_rate"]
 
         def updated() -> Tree:
-            params, slots = optimizer.update(
-                state["params"], optimizer.clip(grads), state["slots"], rate, state["step"], donate=True
-            )
-            frozen = {**state["frozen"], **updates}
+            params, slots = optimizer.update(state["params"], grads, state["slots"], rate, state["step"], donate=True)
+            frozen = {**state["frozen"], **updates} if updates else state["frozen"]
             return {"params": params, "slots": slots, "frozen": frozen, "step": state["step"] + 1}
 
         old = {name: state[name] for name in ("params", "slots", "frozen", "step")}
         kept = engine.guarded(engine.is_finite(total), updated, old)
-        metrics, row = self._log(state["metrics"], total, losses, outputs, batch)
+        metrics, row = self._log(state["metrics"], total, losses, sums, batch)
         return {**state, **kept, "metrics": metrics}, row
 
     def test(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, list[Array]]:
         """Forward and metrics; `fixed` holds the weights."""
-        total, (losses, outputs) = self._forward(fixed["params"], fixed["frozen"], batch, Context())
-        metrics, row = self._log(state["metrics"], total, losses, outputs, batch)
+        judge = self._recorded(engines.current(), "_judge")
+        total, losses, sums = judge(fixed["params"], fixed["frozen"], batch)
+        metrics, row = self._log(state["metrics"], total, losses, sums, batch)
         return {"metrics": metrics}, row
+
+    def _recorded(self, engine: Engine, name: str) -> Function:
+        """One of the two functions below, as the engine runs it often."""
+        place = (engine.name, name)
+        if place not in self._functions:
+            self._functions[place] = engine.recorded(getattr(self, name))
+        return self._functions[place]
+
+    @functools.cached_property
+    def _functions(self) -> dict[tuple[str, str], Function]:
+        return {}
+
+    def _learn(self, params: Tree, frozen: Tree, batch: Tree, key: Key) -> tuple[Any, ...]:
+        """What a batch says: the gradient, updates of other weights, the loss, its parts, the sums of the metrics."""
+
+        def loss_of(params: Tree) -> tuple[Array, Any]:
+            ctx = Context(True, key)
+            total, parts = self._forward(params, frozen, batch, ctx)
+            return total, (parts, ctx.updates)
+
+        assert self.optimizer is not None
+        (total, ((losses, outputs), updates)), grads = engines.current().value_and_grad(loss_of)(params)
+        return self.optimizer.clip(grads), updates, total, losses, self._sums(batch, outputs)
+
+    def _judge(self, params: Tree, frozen: Tree, batch: Tree) -> tuple[Any, ...]:
+        """The loss of a batch, its parts, the sums of the metrics."""
+        total, (losses, outputs) = self._forward(params, frozen, batch, Context())
+        return total, losses, self._sums(batch, outputs)
 
     def _forward(self, params: Tree, frozen: Tree, batch: Tree, ctx: Context) -> tuple[Array, Any]:
         """Total loss; the losses of the outputs that have one; the outputs that have metrics, not activated yet."""
@@ -151,17 +172,23 @@ class Task:
             if weight.regularizer is not None and trained
         ]
 
-    def _log(self, state: Tree, total: Array, losses: Any, outputs: Any, batch: Tree) -> tuple[Tree, list[Array]]:
+    def _sums(self, batch: Tree, outputs: list[Any]) -> list[list[Any]]:
+        """For each output, the sums of one batch for each of its metrics."""
+        sums = []
+        for target, ending, y, output in zip(self.targets, self.endings, batch["y"], outputs, strict=True):
+            if ending and target.metrics:
+                output = activations.get(ending)(output)
+            sums.append([metric.batch(y, output) for _, metric in target.metrics])
+        return sums
+
+    def _log(self, state: Tree, total: Array, losses: Any, sums: Any, batch: Tree) -> tuple[Tree, list[Array]]:
         n = tree.first(batch["x"]).shape[0]
         parts = losses if self._parts else []
         means = [_Mean.update(s, v, n) for s, v in zip(state["means"], [total, *parts], strict=True)]
         row = [mean["mean"] for mean in means]
         metrics = []
-        ends = zip(self.targets, self.endings, state["metrics"], batch["y"], outputs, strict=True)
-        for target, ending, states, y, output in ends:
-            if ending and target.metrics:
-                output = activations.get(ending)(output)
-            states = [m.update(s, y, output) for (_, m), s in zip(target.metrics, states, strict=True)]
+        for target, states, batches in zip(self.targets, state["metrics"], sums, strict=True):
+            states = [m.add(s, b) for (_, m), s, b in zip(target.metrics, states, batches, strict=True)]
             row += [m.result(s) for (_, m), s in zip(target.metrics, states, strict=True)]
             metrics.append(states)
         return {"means": means, "metrics": metrics}, row
@@ -177,7 +204,7 @@ class _Mean:
     @staticmethod
     def update(state: Tree, value: Array, n: int) -> Tree:
         total = state["n"] + n
-        return {"mean": state["mean"] + (value - state["mean"]) * (n / total), "n": total}
+        return {"mean": engines.of(value).lerp(state["mean"], value, n / total), "n": total}
 
 
 def inputs_of(network: Network, leaves: list[Array]) -> Any:

@@ -1,5 +1,6 @@
 """Objects that watch a training and act on it (see `neuroloom.training.callbacks`)."""
 
+from neuroloom.callbacks.tensorboard import TensorBoard
 from neuroloom.training.callbacks import (
     Callback,
     CSVLogger,
@@ -15,4 +16,5 @@ from neuroloom.training.callbacks import (
 __all__ = [
     "Callback", "EarlyStopping", "ModelCheckpoint", "LearningRateScheduler", "ReduceLROnPlateau", "CSVLogger",
     "JSONLogger", "TerminateOnNaN", "LambdaCallback",
+    "TensorBoard",
 ]  # fmt: skip

@@ -1,0 +1,118 @@
+"""The reference networks of the table of speeds (`training.speeds`), and how they are measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from neuroloom import config, engines
+from neuroloom.layers import LSTM, Conv2D, Dense, Embedding, Flatten, MaxPooling2D
+from neuroloom.models.sequential import Sequential
+from neuroloom.training.speeds import Row, Table, device_of, kind_of, work_of
+
+STEPS = 40
+"""Steps in an epoch."""
+
+CALL_SECONDS = 0.2
+"""How long a measured call should take."""
+
+SECONDS = 2.0
+"""How long one network is measured on one engine."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A network and the shape of its samples; `indices` is the vocabulary where these are token numbers."""
+
+    name: str
+    build: Callable[[], list]
+    sample: tuple[int, ...]
+    batch_size: int
+    indices: int = 0
+    classes: int = 10
+
+
+REFERENCES = (
+    Reference("tiny", lambda: [Dense(8, "tanh"), Dense(2, "softmax")], (2,), 16, classes=2),
+    Reference("deep", lambda: [*(Dense(64, "relu") for _ in range(20)), Dense(10, "softmax")], (64,), 32),
+    Reference("mnist mlp", lambda: [Dense(512, "relu"), Dense(10, "softmax")], (784,), 128),
+    Reference("wide", lambda: [Dense(2048, "relu"), Dense(2048, "relu"), Dense(10, "softmax")], (1024,), 128),
+    Reference("digits cnn", lambda: [Conv2D(16, 3, activation="relu"), Flatten(), Dense(10, "softmax")], (8, 8, 1), 32),
+    Reference(
+        "mnist cnn",
+        lambda: [
+            Conv2D(32, 3, activation="relu"),
+            MaxPooling2D(),
+            Conv2D(64, 3, activation="relu"),
+            MaxPooling2D(),
+            Flatten(),
+            Dense(10, "softmax"),
+        ],
+        (28, 28, 1),
+        128,
+    ),
+    Reference("small lstm", lambda: [LSTM(16), Dense(10, "softmax")], (20, 8), 32),
+    Reference("lstm", lambda: [LSTM(128), Dense(60, "softmax")], (40, 60), 128, classes=60),
+    Reference("text lstm", lambda: [Embedding(5000, 64), LSTM(64), Dense(2, "softmax")], (100,), 32, 5000, 2),
+)
+
+
+def measure(tell: Callable[[Row], object] = lambda row: None) -> Table:
+    """Measure each reference on each installed engine that trains.
+
+    The engines take turns, so that what slows the machine slows all of them; times are medians.
+
+    Args:
+        tell: is given each row as soon as it is measured.
+    """
+    here = [engines.load(name) for name in engines.dispatch.INSTALL if engines.dispatch.installed(name)]
+    names = [engine.name for engine in here if engine.trains]
+    rows = []
+    for reference in REFERENCES:
+        rows.append(_row(reference, names, SECONDS))
+        tell(rows[-1])
+    return Table(machine(), device_of(engines.load(names[0])), tuple(rows))
+
+
+def machine() -> str:
+    """This machine in words."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def _row(reference: Reference, names: list[str], seconds: float) -> Row:
+    trained = {name: _Trained(reference, name) for name in names}
+    times: dict[str, list[float]] = {name: [] for name in names}
+    started = time.perf_counter()
+    while time.perf_counter() - started < seconds * len(names) or len(times[names[0]]) < 3:
+        for name, one in trained.items():
+            times[name].append(one.step_seconds())
+    network = trained[names[0]].model.network
+    ms = {name: round(1e3 * statistics.median(values), 5) for name, values in times.items()}
+    return Row(reference.name, kind_of(network), work_of(network) * reference.batch_size, ms)
+
+
+class _Trained:
+    """A reference on an engine, compiled, with the number of epochs that a measured call has."""
+
+    def __init__(self, reference: Reference, engine: str) -> None:
+        rng = config.generator(0, reference.name)
+        shape = (reference.batch_size * STEPS, *reference.sample)
+        self.x = rng.integers(0, reference.indices, shape) if reference.indices else rng.random(shape, np.float32)
+        self.y = rng.integers(0, reference.classes, len(self.x))
+        self.batch_size, self.engine, self.epochs = reference.batch_size, engine, 1
+        self.model = Sequential(reference.build())
+        self.model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        self.step_seconds()  # compiles
+        self.epochs = max(1, int(CALL_SECONDS / STEPS / self.step_seconds()))
+
+    def step_seconds(self) -> float:
+        """The time of a training step, in a call long enough that what a call costs weighs little."""
+        started = time.perf_counter()
+        self.model.fit(self.x, self.y, batch_size=self.batch_size, epochs=self.epochs, verbose=0, engine=self.engine)
+        return (time.perf_counter() - started) / (self.epochs * STEPS)

@@ -1,0 +1,189 @@
+"""Members of a population that one program trains: their state on the device, and the way there and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from neuroloom import engines, tree
+from neuroloom.engines import Engine
+from neuroloom.models.model import Model
+from neuroloom.optimizers.schedules import Schedule
+from neuroloom.training import Runner, Task
+from neuroloom.training.lifting import numbers, without
+from neuroloom.training.loop import Chunk
+from neuroloom.training.population import IndexFeed, test_step, train_step
+from neuroloom.typing import Tree
+
+Logs = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows, and for each member the numbers of its own (None: all)."""
+
+    rows: Tree
+    index: list[np.ndarray | None]
+
+    def of(self, members: Sequence[int]) -> Data:
+        """The part of some of the members."""
+        return Data(self.rows, [self.index[i] for i in members])
+
+    def on(self, engine: Engine) -> Data:
+        """The same with the rows on the device."""
+        return replace(self, rows=tree.map(engine.asarray, self.rows))
+
+    def alone(self, i: int) -> Tree:
+        """The rows of one member."""
+        index = self.index[i]
+        return self.rows if index is None else tree.map(lambda a: a[index], self.rows)
+
+
+class Shard:
+    """Models of equal structure and their training as one program.
+
+    Attributes:
+        learning: which members still do.
+        logs: after an epoch, the logs of each member. finite: which members' losses are.
+        halted: set by another thread to end the epoch after the chunk that runs.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        models: Sequence[Model],
+        batch_size: int,
+        shuffle: bool,
+        data: Data,
+        held_out: Data | None,
+    ) -> None:
+        self.engine, self.models, self.size, self.halted = engine, models, batch_size, False
+        self.task: Task = without(models[0]._make_task().detached())
+        self.columns = self.task.columns
+        seeds = [model._seed for model in models] if shuffle else None
+        self.feed = IndexFeed(
+            engine, data.rows, data.index, batch_size, seeds, [model._epochs_seen for model in models]
+        )
+        self.runner = self._runner("train", train_step, self.feed)
+        self.test_feed = None if held_out is None else IndexFeed(engine, held_out.rows, held_out.index, batch_size)
+        self.test_runner = None if self.test_feed is None else self._runner("test", test_step, self.test_feed)
+        self.keys = self._stacked([engine.key(model._seed) for model in models])
+        every = zip(*(numbers(model._make_task()) for model in models), strict=True)
+        self.numbers = [self._asarray(values) for values in every]
+        self.state = self._first_state()
+
+    def _runner(self, kind: str, step: Any, feed: IndexFeed) -> Runner:
+        signature = (f"{kind} many", self.task.signature(), len(self.models), self.size, feed.shared)
+        return Runner(self.engine, signature, step(self.task, self.size, feed.shared), len(self.columns))
+
+    # ------------------------------------------------------------------------------------------------- epochs
+
+    def enter(self, learning: np.ndarray) -> None:
+        """Begin an epoch: metrics of no data, and what callbacks have set meanwhile."""
+        if any(model._replaced for model in self.models):
+            self.state["members"] |= self._weights()
+        rates = self._asarray([0.0 if self._scheduled else model.learning_rate for model in self.models])
+        members = {**self.state["members"], "metrics": self._no_data, "learning_rate": rates}
+        self.learning = self.feed.active = learning.copy()
+        self.state = {**self.state, "members": members, **self._around(self.feed)}
+
+    @property
+    def _scheduled(self) -> bool:
+        return self.task.optimizer is not None and isinstance(self.task.optimizer.learning_rate, Schedule)
+
+    def run(self, number: int) -> None:
+        """Run an epoch to its end."""
+        with engines.engine(self.engine.name):
+            for _ in self.epoch(number):
+                pass
+
+    def epoch(self, number: int) -> Iterator[tuple[Chunk, Logs]]:
+        """Run an epoch: each chunk with the means over the members that learn."""
+        for state, chunk in self.runner.epoch(self.state, {}, self.feed, number, self.keys):
+            self.state = state
+            if self.halted or not math.isfinite(chunk.rows[-1, 0]):  # nobody learns any more
+                break
+            yield chunk, dict(zip(self.columns, chunk.rows[-1].tolist(), strict=True))
+        self.finite = np.array(self.engine.to_numpy(self.state["active"])) | ~self.learning
+        self.logs = self._logs(self.state)
+        if self.test_runner is not None:
+            held_out = self._logs(self._tested())
+            for logs, others in zip(self.logs, held_out, strict=True):
+                logs |= {f"val_{name}": value for name, value in others.items()}
+
+    def _logs(self, state: Tree) -> list[Logs]:
+        rows = np.asarray(self.engine.to_numpy(state["row"]), np.float32).tolist()
+        return [dict(zip(self.columns, row, strict=True)) for row in rows]
+
+    def _tested(self) -> Tree:
+        """The state after the members have seen the held-out data."""
+        assert self.test_runner is not None and self.test_feed is not None
+        fixed = {name: self.state["members"][name] for name in ("params", "frozen")}
+        state = {"members": {"metrics": self._no_data}, "numbers": self.numbers, **self._around(self.test_feed)}
+        *_, (after, _) = self.test_runner.epoch(state, fixed, self.test_feed, 0, self.keys)
+        return after
+
+    # -------------------------------------------------------------------------------------------------- state
+
+    def _around(self, feed: IndexFeed) -> Tree:
+        """What a population's state holds beside those of the members, at the start of an epoch."""
+        row = self._asarray(np.zeros((len(self.models), len(self.columns))))
+        return {"active": self._asarray(self.learning, bool), "row": row, **feed.counts()}
+
+    def _first_state(self) -> Tree:
+        for model in self.models:
+            model._draw()
+        members = {**self._weights(), "step": self._asarray([model._step for model in self.models], np.int32)}
+        members["slots"] = self._slots(members["params"])
+        one, n = self.task.fresh_metrics(self.engine), len(self.models)
+        self._no_data = tree.map(lambda a: self._stacked([a] * n), one)
+        return {"members": members, "numbers": self.numbers}
+
+    def _weights(self) -> Tree:
+        """The weights that the models have: {"params", "frozen"}, each path's stacked."""
+        every = [dict(tree.items(model.network.arrays())) for model in self.models]
+        found: Tree = {"params": {}, "frozen": {}}
+        for path, (_, trains) in self.models[0].network.weights().items():
+            found["params" if trains else "frozen"][path] = self._stacked([arrays[path] for arrays in every])
+        for model in self.models:
+            model._replaced = False
+        return found
+
+    def _slots(self, params: Tree) -> Tree:
+        assert self.task.optimizer is not None
+        fresh = self.task.optimizer.init(params)
+        if all(model._slots is None for model in self.models):
+            return fresh
+        one = tree.map(lambda a: a[0], fresh)
+        every = [one if model._slots is None else model._slots for model in self.models]
+        return {
+            name: {path: self._stacked([slots[name][path] for slots in every]) for path in part}
+            for name, part in fresh.items()
+        }
+
+    def hand_out(self, slots: bool) -> None:
+        """Give the models their weights, and with `slots` what the optimizer remembers."""
+        names = ("params", "frozen", "slots", "step") if slots else ("params", "frozen")
+        arrays = tree.map(self.engine.to_numpy, {name: self.state["members"][name] for name in names})
+        for i, model in enumerate(self.models):
+            own = tree.map(lambda a: np.array(a[i]), arrays)  # noqa: B023  (a copy: used here only)
+            if not model._replaced:  # else a callback has set others since
+                model.network.assign(tree.from_items([*own["params"].items(), *own["frozen"].items()]))
+            if slots:
+                model._slots, model._step = own["slots"], int(own["step"])
+
+    def _stacked(self, arrays: Sequence[Any]) -> Any:
+        """Arrays of any engine with a new first axis, on this one."""
+        return self.engine.asarray(np.stack([np.asarray(engines.of(a).to_numpy(a)) for a in arrays]))
+
+    def _asarray(self, values: Any, dtype: Any = np.float32) -> Any:
+        return self.engine.asarray(np.array(values, dtype))
+
+
+def structure(model: Model) -> Any:
+    """Equal for models that one program can train."""
+    return without(model._make_task()).signature()

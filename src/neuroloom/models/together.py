@@ -1,0 +1,152 @@
+"""One training of several models of equal structure, as one program.
+
+What each model hears, records and ends up with is what it would have had alone. On a processor the members are dealt
+out to its cores: each core runs the program for its shard of them.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neuroloom.engines import Engine
+from neuroloom.models.model import Model
+from neuroloom.models.shard import Data, Logs, Shard
+from neuroloom.training import CallbackList, Progress
+from neuroloom.training.loop import Chunk
+
+SHARD = 2
+"""Fewest members for which a core of their own pays."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What all members share in a training."""
+
+    engine: Engine
+    batch_size: int
+    epochs: int
+    shuffle: bool
+    verbose: int | str
+
+
+class Together:
+    """A training of models of equal structure.
+
+    Args:
+        told: of each model its callbacks, the last of them its History.
+        data, held_out: what each trains on, and is validated on after each epoch.
+    """
+
+    def __init__(
+        self, course: Course, models: Sequence[Model], told: Sequence[CallbackList], data: Data, held_out: Data | None
+    ) -> None:
+        self.course, self.models, self.told = course, models, told
+        self.listening = any(len(callbacks.callbacks) > 1 for callbacks in told)  # to more than the history
+        engine = course.engine
+        data, held_out = data.on(engine), held_out and held_out.on(engine)
+        parts = [part.tolist() for part in np.array_split(np.arange(len(models)), _cores(engine, len(models)))]
+        self.shards = [
+            Shard(
+                engine,
+                [models[i] for i in part],
+                course.batch_size,
+                course.shuffle,
+                data.of(part),
+                held_out and held_out.of(part),
+            )
+            for part in parts
+        ]
+        self.learning = np.ones(len(models), bool)
+
+    def run(self) -> None:
+        """Train; weights, optimizer states and histories end up in the models, also when it is interrupted."""
+        with ExitStack() as closing:
+            for callbacks in self.told:
+                closing.enter_context(callbacks)
+                callbacks.on_train_begin()
+            try:
+                self._train()
+            finally:
+                self._hand_out(slots=True)
+            for callbacks, logs in zip(self.told, self.logs, strict=True):
+                callbacks.on_train_end(logs)
+
+    def _train(self) -> None:
+        progress = Progress(self.course.verbose)  # type: ignore[arg-type]
+        with CallbackList(progress, None, self._params()) as shown, ThreadPoolExecutor(len(self.shards)) as self.pool:
+            shown.on_train_begin()
+            self._epochs(shown)
+
+    def _params(self) -> dict[str, Any]:
+        return {"epochs": self.course.epochs, "steps": self.shards[0].feed.steps, "verbose": self.course.verbose}
+
+    def _epochs(self, shown: CallbackList) -> None:
+        self.logs: list[Logs] = [{} for _ in self.models]
+        for epoch in range(self.course.epochs):
+            shown.on_epoch_begin(epoch)
+            for i in np.flatnonzero(self.learning).tolist():
+                self.told[i].on_epoch_begin(epoch)
+                self.models[i]._next_epoch()
+            for chunk, logs in self._chunks(epoch):
+                shown.on_chunk_end(chunk.done, logs)
+            finite = self._tell(epoch)
+            shown.on_epoch_end(epoch, self._mean_logs())
+            self.learning &= finite & [not model.stop_training for model in self.models]
+            if not self.learning.any():
+                break
+
+    def _chunks(self, epoch: int) -> Iterator[tuple[Chunk, Logs]]:
+        """Run the epoch in all shards; gives what the first one reports meanwhile."""
+        at = 0
+        live = []
+        for shard in self.shards:
+            shard.enter(self.learning[at : at + len(shard.models)])
+            live += [shard] if shard.learning.any() else []
+            at += len(shard.models)
+        first, *others = live
+        running = [self.pool.submit(contextvars.copy_context().run, shard.run, epoch) for shard in others]
+        try:
+            yield from first.epoch(epoch)
+            for one in running:
+                one.result()
+        except BaseException:
+            for shard in others:
+                shard.halted = True
+            raise
+
+    def _tell(self, epoch: int) -> np.ndarray:
+        """Each member's logs for its callbacks; which members' losses are finite."""
+        if self.listening:
+            self._hand_out(slots=False)
+        logs = [one for shard in self.shards for one in shard.logs]
+        for i in np.flatnonzero(self.learning).tolist():
+            self.logs[i] = logs[i]
+            self.told[i].on_epoch_end(epoch, logs[i])
+        return np.concatenate([shard.finite for shard in self.shards])
+
+    def _mean_logs(self) -> Logs:
+        """What the progress shows: means over the members that learn and have finite values."""
+        names = list(self.logs[0])
+        values = np.array([[logs[name] for name in names] for logs in self.logs])[self.learning]
+        good = values[np.isfinite(values).all(axis=1)]
+        return dict(zip(names, good.mean(axis=0).tolist() if len(good) else [math.nan] * len(names), strict=True))
+
+    def _hand_out(self, slots: bool) -> None:
+        for shard in self.shards:
+            shard.hand_out(slots)
+
+
+def _cores(engine: Engine, members: int) -> int:
+    """How many shards: cores of a processor; a device of another kind does all at once."""
+    if "cpu" not in engine.devices()[0].lower():
+        return 1
+    return max(1, min(os.cpu_count() or 1, members // SHARD))

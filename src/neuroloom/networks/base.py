@@ -1,0 +1,236 @@
+"""What every textbook network is: a scikit-learn estimator whose learning rule runs as one program on an engine.
+
+    class Adaline(RegressorMixin, Network):
+        learning_rate: Positive = 0.01              # fields are the parameters, annotations are their checks
+        epochs: PositiveInt = 50
+
+        def fit(self, X, y):
+            p = self._start()                                   # parameters checked, self.seed_ set
+            X, y = self._rows(X, y, y_numeric=True)             # checked float32 rows
+            w = np.zeros(X.shape[1])
+            self.coef_, self.loss_curve_ = self._run(_lms, X, y, w, p.learning_rate, epochs=p.epochs)
+            return self
+
+    def _lms(engine, X, y, w, rate, *, epochs): ...             # pure, over `ops`; engine.scan and engine.loop
+
+docs/networks.md says the rest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Annotated, Any, ClassVar, TypeVar, dataclass_transform
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from neuroloom import config, engines, tree
+from neuroloom.engines import Engine
+from neuroloom.errors import DataError
+from neuroloom.networks import saving
+from neuroloom.training import loop
+from neuroloom.typing import Tree
+
+Self = TypeVar("Self", bound="Network")
+
+BLOCK = 256
+"""Rows in a block of `_per_row`."""
+
+WHOLE = {"int64": "int32", "uint64": "int32", "uint32": "int32"}
+SINGLE = {"float64": "float32", "float16": "float32", **WHOLE}
+DOUBLE = {"float32": "float64", "float16": "float64", **WHOLE}
+"""What arrays become on their way to the engine, so that all engines compute alike."""
+
+
+class EngineName(config.Check):
+    """The name of an engine."""
+
+    expects = "the name of an engine"
+
+    def __call__(self, value: Any) -> Engine:
+        return engines.resolve(value)
+
+
+class Seed(config.Check):
+    """What scikit-learn takes as a random state."""
+
+    expects = "a whole number of at least 0, a numpy.random.RandomState"
+
+    def __call__(self, value: Any) -> int:
+        if isinstance(value, np.random.RandomState):
+            return int(value.randint(2**31 - 1))
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+            raise self.refuse()
+        return int(value)
+
+
+EngineField = Annotated[str, EngineName()]
+SeedField = Annotated[Any, Seed()]
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False)
+class Network(BaseEstimator):
+    """Base of every textbook network. Its fields are parameters; what it learns ends in `_`.
+
+    Args:
+        engine: the tensor library that computes: "jax", "torch"; None is the one in use (`neuroloom.use`).
+        random_state: a seed (whole number) or a `numpy.random.RandomState`; None draws another one at each fit
+            (from `neuroloom.utils.set_random_seed`).
+    """
+
+    renamed: ClassVar[dict[str, str]] = {}
+
+    engine: EngineField | None = None
+    random_state: SeedField | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _as_dataclass(cls)
+        saving.register(cls)
+
+    # ------------------------------------------------------------------------------- for the methods of networks
+
+    def _start(self, again: bool = False) -> SimpleNamespace:
+        """The checked parameters. Sets `seed_`, unless this is a further `partial_fit` (`again`)."""
+        p = self._checked()
+        if not (again and hasattr(self, "seed_")):
+            self.seed_ = config.next_seed() if p.random_state is None else p.random_state
+        return p
+
+    def _checked(self) -> SimpleNamespace:
+        """The parameters in canonical form, for methods other than `fit`.
+
+        Raises:
+            ConfigurationError: one has a value that it cannot have.
+        """
+        return SimpleNamespace(**config.canonical(self))
+
+    def _rows(self, X: Any, *y: Any, reset: bool = True, **checks: Any) -> Any:
+        """X as checked float32 rows (with y: both), by scikit-learn's `validate_data`.
+
+        Args:
+            reset: False where X has to have the columns that the network was fitted with.
+            checks: see `sklearn.utils.validation.check_array` and `check_X_y`.
+        """
+        if not reset:
+            check_is_fitted(self)
+        found = validate_data(self, X, *y, reset=reset, dtype=np.float32, order="C", **checks)
+        if checks.get("y_numeric") and found[1].dtype.kind not in "fiub":
+            raise DataError(f"{type(self).__name__} expected numbers as targets, received {found[1].dtype}.")
+        return found
+
+    def _labels(self, y: Any, classes: Any = None, again: bool = False) -> np.ndarray:
+        """y as numbers of classes (int32); sets `classes_`, unless this is a further `partial_fit` (`again`)."""
+        check_classification_targets(y)
+        found = np.unique(y)
+        if not again:
+            self.classes_ = found if classes is None else np.unique(classes)
+        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+            raise DataError(
+                f"classes was {self.classes_.tolist()} at the first partial_fit and cannot become "
+                f"{np.unique(classes).tolist()}."
+            )
+        unknown = [label for label in found if label not in self.classes_]
+        if unknown:
+            raise DataError(
+                f"{type(self).__name__} expected classes among {self.classes_.tolist()}, received "
+                f"{np.array(unknown).tolist()}. Name all classes at the first partial_fit."
+            )
+        if len(self.classes_) < 2:
+            raise DataError(
+                f"{type(self).__name__} expected at least two classes, received one class: {self.classes_.tolist()}."
+            )
+        return np.searchsorted(self.classes_, y).astype(np.int32)
+
+    def _generator(self, *stream: int | str) -> np.random.Generator:
+        """NumPy's generator for one purpose, such as initial weights: equal for equal seeds on every engine."""
+        return config.generator(self.seed_, type(self).__name__, *stream)
+
+    def _run(self, rule: Callable[..., Any], /, *values: Tree, **static: Any) -> Any:
+        """`rule(engine, *values, **static)` on this network's engine; see `run`."""
+        return run(self.engine, rule, *values, **static)
+
+    def _answer(self, rule: Callable[..., Any], *values: Tree, **static: Any) -> Any:
+        """The same in float64, for `predict` and its like; see `answer`."""
+        return answer(self.engine, rule, *values, **static)
+
+    def _per_row(self, rule: Callable[..., Any], X: np.ndarray, *values: Tree, **static: Any) -> np.ndarray:
+        """`rule(engine, rows, *values, **static)` for all rows of X, by blocks of equal length.
+
+        So a row's result does not depend on its neighbours, not even in its rounding, and any number of rows is
+        computed by one program.
+        """
+        blocks = [X[i : i + BLOCK] for i in range(0, len(X), BLOCK)]
+        blocks[-1] = np.concatenate([blocks[-1], np.zeros((BLOCK - len(blocks[-1]), *X.shape[1:]), X.dtype)])
+        return np.concatenate([self._run(rule, block, *values, **static) for block in blocks])[: len(X)]
+
+    # --------------------------------------------------------------------------------------------------- files
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write parameters and what was learned into one safetensors file; `networks.load` reads it.
+
+        The parameters `engine` and a `random_state` that is no number are left out.
+
+        Raises:
+            ModelFileError: the folder is missing or cannot be written to.
+            ConfigurationError: a parameter cannot be written, such as a function.
+        """
+        saving.save(self, path)
+
+
+def run(engine: str | Engine | None, rule: Callable[..., Any], /, *values: Tree, **static: Any) -> Any:
+    """A pure function `rule(engine, *values, **static)` as one program on an engine.
+
+    Args:
+        rule: a function of a module (no closure: it is the program's name).
+        values: trees of arrays and numbers, which arrive as arrays of the engine: floats as float32, whole numbers
+            as int32. Equal shapes share a compiled program.
+        static: hashable values that the program is compiled for, such as names and sizes.
+
+    Returns:
+        what `rule` returns, as NumPy arrays.
+    """
+    return _execute(engine, SINGLE, rule, values, static)
+
+
+def answer(engine: str | Engine | None, rule: Callable[..., Any], *values: Tree, **static: Any) -> Any:
+    """`run` in float64, so that a row's answer does not depend on the rows beside it.
+
+    A product of float32 matrices does in its last bit: 6e-8, where scikit-learn's checks expect 1e-9.
+    """
+    with engines.resolve(engine).double():
+        return _execute(engine, DOUBLE, rule, values, static)
+
+
+def _execute(engine: Any, widths: dict[str, str], rule: Callable[..., Any], values: Any, static: dict[str, Any]) -> Any:
+    engine = engines.resolve(engine)
+    made = loop.program(
+        engine, ("network", rule, config.signature(static)), lambda: functools.partial(_inside, engine, rule, static)
+    )
+    given = tree.map(lambda leaf: _array(engine, leaf, widths), values)
+    return tree.map(lambda leaf: np.array(engine.to_numpy(leaf)), made.run(*given))
+
+
+def _inside(engine: Engine, rule: Callable[..., Any], static: dict[str, Any], *values: Any) -> Any:
+    with engines.engine(engine.name):
+        return rule(engine, *values, **static)
+
+
+def _array(engine: Engine, leaf: Any, widths: dict[str, str]) -> Any:
+    array = np.asarray(leaf)
+    dtype = widths.get(str(array.dtype), str(array.dtype))
+    return engine.asarray(array.astype(dtype, copy=False), dtype)
+
+
+def _as_dataclass(cls: type) -> None:
+    dataclasses.dataclass(eq=False, repr=False, kw_only=True)(cls)
+    config.friendly_init(cls)
+
+
+_as_dataclass(Network)

@@ -1,0 +1,182 @@
+"""Rosenblatt's perceptron."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from neuroloom import ops
+from neuroloom.config import Bool, Positive, PositiveInt
+from neuroloom.engines import Engine
+from neuroloom.networks.base import Network
+from neuroloom.ops import draws
+from neuroloom.typing import Array
+
+
+class Perceptron(ClassifierMixin, Network):
+    """Threshold units that learn from their mistakes.
+
+    For each example x with target t = ±1, in turn:
+
+        z = w·x + b;   if t z ≤ 0:   w ← w + η t x,   b ← b + η t
+
+    until a pass makes no mistake. If some separating w exists, the number of mistakes is at most (R/γ)², with R the
+    largest length of (x, 1) and γ the margin of a separating (w, b) of length 1 (Novikoff). Of more than two classes
+    each has a unit that tells it from the others; the largest z wins.
+
+    With `pocket=True` the weights with the longest run of right answers are kept aside, and exchanged only for
+    weights that also classify more of the examples rightly: what to use where no line separates the classes.
+
+    Args:
+        learning_rate: η; the scale of the weights, as they start from 0.
+        max_iter: most passes over the examples.
+        fit_intercept: whether there is a bias b.
+        shuffle: whether each pass has an order of its own.
+        pocket: whether to keep the best weights instead of the last.
+
+    Attributes:
+        coef_: w, (1, features) for two classes, else (classes, features).
+        intercept_: b, one per row of `coef_`.
+        classes_: the labels.
+        n_iter_: passes done, that without a mistake counted.
+        mistakes_: corrections made, one number per row of `coef_`.
+        mistake_bound_: (R/γ)² with γ measured at the learned weights; infinite where they do not separate. No smaller
+            than the bound at the best separator, which nobody knows.
+        seed_: the seed of the orders.
+
+    Source: F. Rosenblatt, Psychological Review 65 (1958); A. Novikoff, Symposium on the Mathematical Theory of
+    Automata (1962); S. Gallant, "Perceptron-based learning algorithms", IEEE Trans. Neural Networks 1 (1990).
+    scikit-learn's `Perceptron` stops when the loss no longer falls (`tol`), this one when a pass is without mistake.
+
+    >>> import numpy as np
+    >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array(["no", "no", "no", "yes"])
+    >>> unit = Perceptron(random_state=0).fit(X, y)
+    >>> print(unit.predict(X), unit.score(X, y))
+    ['no' 'no' 'no' 'yes'] 1.0
+    >>> bool(unit.mistakes_[0] <= unit.mistake_bound_[0])
+    True
+    """
+
+    learning_rate: Positive = 1.0
+    max_iter: PositiveInt = 1000
+    fit_intercept: Bool = True
+    shuffle: Bool = True
+    pocket: Bool = False
+
+    def fit(self, X: Any, y: Any) -> Perceptron:
+        """Learn from X (examples, features) and labels y until a pass makes no mistake."""
+        p = self._start()
+        X, y = self._rows(X, y)
+        targets = targets_of(self._labels(y), len(self.classes_))
+        return self._learn(p, X, targets, self._zeros(X, targets), p.max_iter)
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Perceptron:
+        """One more pass, over these examples. The first call has to name all classes that will come."""
+        again = hasattr(self, "coef_")
+        p = self._start(again)
+        X, y = self._rows(X, y, reset=not again)
+        targets = targets_of(self._labels(y, classes, again), len(self.classes_))
+        start = (self.coef_, self.intercept_, self.mistakes_) if again else self._zeros(X, targets)
+        return self._learn(p, X, targets, start, 1)
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """z: (examples,) for two classes, else (examples, classes)."""
+        X = self._rows(X, reset=False)
+        scores = self._answer(linear, X, self.coef_, self.intercept_)
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The label of each row of X."""
+        scores = self.decision_function(X)
+        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
+
+    def _zeros(self, X: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
+        units = targets.shape[1]
+        return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), np.zeros(units, np.int32)
+
+    def _learn(self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, start: Any, passes: int) -> Perceptron:
+        done = getattr(self, "n_iter_", 0) if start[0] is getattr(self, "coef_", None) else 0
+        learned = self._run(
+            learn, X, targets, start, p.learning_rate, passes, draws.key(self.seed_, "order", done),
+            bias=p.fit_intercept, shuffle=p.shuffle, pocket=p.pocket,
+        )  # fmt: skip
+        self.coef_, self.intercept_, self.mistakes_, passes = learned
+        self.n_iter_ = done + int(passes)
+        self.mistake_bound_ = bound(X, targets, self.coef_, self.intercept_, p.fit_intercept)
+        return self
+
+
+def learn(
+    engine: Engine, x: Array, t: Array, start: Any, rate: Array, passes: Array, key: Array, *, bias: bool,
+    shuffle: bool, pocket: bool,
+) -> Any:  # fmt: skip
+    """Passes over x (n, d) with targets t (n, k) until one is without mistake: w, b, mistakes, passes done."""
+    w, b, mistakes = start
+    n = x.shape[0]
+
+    def one(state: Any, example: Any) -> Any:
+        (w, b, mistakes, run), kept = state
+        x_i, t_i = example
+        wrong = t_i * (w @ x_i + b) <= 0
+        if pocket:
+            kept = _exchange(engine, x, t, w, b, run, kept, wrong)
+        step = ops.where(wrong, rate * t_i, 0.0)  # (k,)
+        w = w + step[:, None] * x_i
+        run = ops.where(wrong, 0, run + 1)
+        return ((w, b + step if bias else b, mistakes + ops.cast(wrong, "int32"), run), kept), mistakes[:0]
+
+    def one_pass(i: Array, state: Any) -> Any:
+        before = state[0][2]
+        if shuffle:
+            order = draws.permutation(draws.fold_in(key, i), n)
+            rows = (ops.gather(x, order), ops.gather(t, order))
+        else:
+            rows = (x, t)
+        (learned, kept), _ = engine.scan(one, state[:2], rows)
+        return (learned, kept, state[2] + 1), ops.any(learned[2] > before)
+
+    none = mistakes * 0
+    kept = (w, b, none, none - 1)  # weights, bias, length of their run, examples right
+    (w, b, mistakes, run), kept, done = engine.loop(0, passes, one_pass, ((w, b, mistakes, none), kept, ops.sum(none)))
+    if pocket:
+        w, b, *_ = _exchange(engine, x, t, w, b, run, kept, run >= 0)
+    return w, b, mistakes, done
+
+
+def _exchange(
+    engine: Engine, x: Array, t: Array, w: Array, b: Array, run: Array, kept: Any, ends: Array
+) -> tuple[Array, ...]:
+    """The pocket after runs that end: exchanged where the run was longer and more of all examples are right."""
+    longer = ends & (run > kept[2])
+
+    def compare() -> tuple[Array, ...]:
+        right = ops.cast(ops.sum(ops.cast(t * (x @ w.T + b) > 0, "int32"), axis=0), "int32")
+        better = longer & (right > kept[3])
+        pairs = zip((w, b, kept[2] + 1, right), kept, strict=True)  # the length at which the run became the longest
+        return tuple(ops.where(better[:, None] if new.ndim == 2 else better, new, old) for new, old in pairs)
+
+    return engine.cond(ops.any(longer), compare, lambda: tuple(kept))
+
+
+def linear(engine: Engine, x: Array, w: Array, b: Array) -> Array:
+    """x Wᵀ + b."""
+    return x @ w.T + b
+
+
+def bound(X: np.ndarray, targets: np.ndarray, w: np.ndarray, b: np.ndarray, bias: bool) -> np.ndarray:
+    """(R/γ)² per unit, in float64; infinite where the unit does not separate its classes."""
+    rows = np.hstack([X, np.ones((len(X), 1)) if bias else np.zeros((len(X), 1))]).astype(np.float64)
+    weights = np.hstack([w, b[:, None]]).astype(np.float64)
+    length = np.maximum(np.linalg.norm(weights, axis=1), np.finfo(float).tiny)
+    margin = (targets * (rows @ weights.T)).min(axis=0) / length
+    radius = np.linalg.norm(rows, axis=1).max()
+    return np.where(margin > 0, (radius / np.where(margin > 0, margin, 1)) ** 2, np.inf)
+
+
+def targets_of(labels: np.ndarray, classes: int) -> np.ndarray:
+    """±1 per example and unit: one unit for two classes, else one per class."""
+    hit = labels[:, None] == (np.arange(classes) if classes > 2 else np.array([1]))
+    return np.where(hit, 1, -1).astype(np.float32)

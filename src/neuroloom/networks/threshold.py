@@ -1,0 +1,303 @@
+"""Threshold logic, and single layers that follow the gradient of a squared error."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
+from sklearn.utils import Tags
+
+from neuroloom import config, ops
+from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, Real
+from neuroloom.engines import Engine
+from neuroloom.errors import NonFiniteError, ShapeError
+from neuroloom.networks.base import Network
+from neuroloom.networks.perceptron import linear, targets_of
+from neuroloom.ops import draws
+from neuroloom.typing import Array
+
+
+class Matrix(config.Check):
+    """Numbers in rows."""
+
+    expects = "a list or an array of finite numbers with one or two axes"
+
+    def __call__(self, value: Any) -> np.ndarray:
+        try:
+            array = np.asarray(value, np.float32)
+        except (TypeError, ValueError):
+            raise self.refuse() from None
+        if array.ndim not in (1, 2) or not array.size or not np.isfinite(array).all():
+            raise self.refuse()
+        return np.atleast_2d(array)
+
+
+class McCullochPitts(TransformerMixin, Network):
+    """Threshold units with fixed connections: the logic of 1943.
+
+    Inputs are active (above 0) or not. A unit fires, 1, if none of its inhibitory inputs (w < 0) is active and
+
+        Σ w_i [x_i > 0] ≥ θ;   else it gives 0.
+
+    With `inhibition="weighted"` an inhibitory input lowers the sum instead of forbidding the unit to fire.
+
+    Args:
+        weights: w, (inputs,) for one unit or (units, inputs); None: one unit and all ones.
+        threshold: θ, of all units.
+        inhibition: "absolute", as in the paper, or "weighted".
+
+    Attributes:
+        weights_: w as an array (units, inputs).
+
+    Source: W. McCulloch, W. Pitts, "A logical calculus of the ideas immanent in nervous activity", Bulletin of
+    Mathematical Biophysics 5 (1943).
+
+    >>> X = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> McCullochPitts(threshold=2).fit_transform(X).ravel()        # and
+    array([0., 0., 0., 1.])
+    >>> McCullochPitts(weights=[1, -1]).fit_transform(X).ravel()    # the first and not the second
+    array([0., 0., 1., 0.])
+    """
+
+    weights: Annotated[Any, Matrix()] | None = None
+    threshold: Real = 1.0
+    inhibition: Annotated[str, Choice("absolute", "weighted")] = "absolute"
+
+    def fit(self, X: Any, y: Any = None) -> McCullochPitts:
+        """Check that the connections fit X; nothing is learned from it."""
+        p = self._start()
+        X = self._rows(X)
+        weights = np.ones((1, X.shape[1]), np.float32) if p.weights is None else p.weights
+        if weights.shape[1] != X.shape[1]:
+            raise ShapeError(
+                f"McCullochPitts expected one weight per column of X, {X.shape[1]}, received {weights.shape[1]}."
+            )
+        self.weights_ = weights
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """What each unit gives, 0 or 1: (examples, units)."""
+        X = self._rows(X, reset=False)
+        p = self._checked()
+        return self._answer(fire, X, self.weights_, p.threshold, absolute=p.inhibition == "absolute")
+
+
+def fire(engine: Engine, x: Array, w: Array, threshold: Array, *, absolute: bool) -> Array:
+    """0 or 1 per example and unit."""
+    active = ops.cast(x > 0, engine.dtype_name(x))
+    fires = active @ w.T >= threshold
+    if absolute:
+        fires = fires & (active @ ops.cast(w < 0, engine.dtype_name(x)).T == 0)
+    return ops.cast(fires, engine.dtype_name(x))
+
+
+class _LeastMeanSquares(Network):
+    """What `Adaline` and `DeltaRule` share: parameters and the rule."""
+
+    learning_rate: Positive = 0.1
+    max_iter: PositiveInt = 200
+    tol: NonNegative = 1e-4
+    fit_intercept: Bool = True
+    shuffle: Bool = True
+    normalize: Bool = True
+
+    def _learn(self, p: SimpleNamespace, X: Any, targets: Any, start: Any, passes: int, activation: str) -> None:
+        """`passes` over the rows of X from weights, bias and number of passes done."""
+        w, b, done = start
+        curve = np.zeros(passes, np.float32)
+        w, b, curve, ran = self._run(
+            descend, X, targets, (w, b, curve), p.learning_rate, p.tol, draws.key(self.seed_, "order", done),
+            activation=activation, bias=p.fit_intercept, shuffle=p.shuffle, normalize=p.normalize,
+        )  # fmt: skip
+        if not all(np.isfinite(values).all() for values in (w, b, curve)):
+            raise NonFiniteError(
+                f"{type(self).__name__}'s weights grew beyond all bounds at learning_rate={p.learning_rate}. "
+                f"Use a smaller one, normalize=True, or scale the columns of X."
+            )
+        self.coef_, self.intercept_, self.n_iter_ = w, b, done + int(ran)
+        self.loss_curve_ = curve[: int(ran)]
+
+    def _start_weights(self, X: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, int]:
+        return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), 0
+
+
+class Adaline(ClassifierMixin, _LeastMeanSquares):
+    """Adaptive linear neurons: threshold units whose sum, not whose answer, is brought to the target.
+
+    For each example x with target t = ±1, in turn:
+
+        e = t - (w·x + b);   w ← w + η e x / (‖x‖² + 1),   b ← b + η e / (‖x‖² + 1)
+
+    so that η = 1 would remove the error of this example wholly (Widrow and Hoff's own rule, stable for 0 < η < 2).
+    With `normalize=False` the division is left out: LMS, stable while η stays below 2 over the largest eigenvalue of
+    the inputs' correlation matrix. Of more than two classes each has a unit; the largest sum wins.
+
+    Args:
+        learning_rate: η.
+        max_iter: most passes over the examples.
+        tol: a pass that changes the mean squared error by less than this fraction of it is the last.
+        fit_intercept: whether there is a bias b.
+        shuffle: whether each pass has an order of its own.
+        normalize: whether steps are divided by the squared length of (x, 1).
+
+    Attributes:
+        coef_, intercept_: w and b, one row per unit.
+        classes_: the labels.
+        loss_curve_: mean squared error over each pass, measured before each example's step.
+        n_iter_: passes done.
+        seed_: the seed of the orders.
+
+    Source: B. Widrow, M. Hoff, "Adaptive switching circuits", IRE WESCON Convention Record 4 (1960).
+
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.5]], [0, 0, 1, 1]
+    >>> Adaline(random_state=0).fit(X, y).predict([[-0.5], [0.5]])
+    array([0, 1])
+    """
+
+    def fit(self, X: Any, y: Any) -> Adaline:
+        """Learn from X (examples, features) and labels y."""
+        p = self._start()
+        X, y = self._rows(X, y)
+        targets = targets_of(self._labels(y), len(self.classes_))
+        self._learn(p, X, targets, self._start_weights(X, targets.shape[1]), p.max_iter, "linear")
+        return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Adaline:
+        """One more pass, over these examples. The first call has to name all classes that will come."""
+        again = hasattr(self, "coef_")
+        p = self._start(again)
+        X, y = self._rows(X, y, reset=not again)
+        targets = targets_of(self._labels(y, classes, again), len(self.classes_))
+        weights = (self.coef_, self.intercept_, self.n_iter_) if again else self._start_weights(X, targets.shape[1])
+        self._learn(p, X, targets, weights, 1, "linear")
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """w·x + b: (examples,) for two classes, else (examples, classes)."""
+        sums = self._answer(linear, self._rows(X, reset=False), self.coef_, self.intercept_)
+        return sums[:, 0] if len(self.classes_) == 2 else sums
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The label of each row of X."""
+        sums = self.decision_function(X)
+        return self.classes_[(sums > 0).astype(int) if sums.ndim == 1 else sums.argmax(axis=1)]
+
+
+class DeltaRule(RegressorMixin, _LeastMeanSquares):
+    """One layer of units that learns by the delta rule; with linear units this is Widrow and Hoff's LMS.
+
+    For each example x with targets t, in turn:
+
+        y = φ(W x + b);   δ = (t - y) φ'(W x + b);   W ← W + η δ xᵀ,   b ← b + η δ
+
+    With `normalize=True` the step is divided by ‖x‖² + 1, so that no learning rate below 2 lets linear units diverge.
+
+    Args:
+        activation: φ: "linear", "sigmoid" (targets in [0, 1]) or "tanh" (targets in [-1, 1]).
+        learning_rate: η.
+        max_iter: most passes over the examples.
+        tol: a pass that changes the mean squared error by less than this fraction of it is the last.
+        fit_intercept: whether there is a bias b.
+        shuffle: whether each pass has an order of its own.
+        normalize: whether steps are divided by the squared length of (x, 1).
+
+    Attributes:
+        coef_, intercept_: W and b, one row per target.
+        loss_curve_: mean squared error over each pass, measured before each example's step.
+        n_iter_: passes done.
+        seed_: the seed of the orders.
+
+    Source: B. Widrow, M. Hoff, IRE WESCON Convention Record 4 (1960); D. Rumelhart, G. Hinton, R. Williams, "Learning
+    internal representations by error propagation", in Parallel Distributed Processing 1 (1986), for φ that bends.
+
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [-3.0, -1.0, 3.0, 5.0]       # y = 2 x + 1
+    >>> net = DeltaRule(tol=0, random_state=0).fit(X, y)
+    >>> print(net.coef_.round(3), net.intercept_.round(3))
+    [[2.]] [1.]
+    """
+
+    activation: Annotated[str, Choice("linear", "sigmoid", "tanh")] = "linear"
+
+    def fit(self, X: Any, y: Any) -> DeltaRule:
+        """Learn from X (examples, features) and y, (examples,) or (examples, targets)."""
+        p = self._start()
+        X, y = self._rows(X, y, y_numeric=True, multi_output=True)
+        self.single_target_ = y.ndim == 1
+        y = y.reshape(len(y), -1)
+        self._learn(p, X, y, self._start_weights(X, y.shape[1]), p.max_iter, p.activation)
+        return self
+
+    def partial_fit(self, X: Any, y: Any) -> DeltaRule:
+        """One more pass, over these examples."""
+        again = hasattr(self, "coef_")
+        p = self._start(again)
+        X, y = self._rows(X, y, reset=not again, y_numeric=True, multi_output=True)
+        self.single_target_ = y.ndim == 1
+        y = y.reshape(len(y), -1)
+        weights = (self.coef_, self.intercept_, self.n_iter_) if again else self._start_weights(X, y.shape[1])
+        if len(weights[1]) != y.shape[1]:
+            raise ShapeError(f"DeltaRule expected {len(weights[1])} targets, received {y.shape[1]}.")
+        self._learn(p, X, y, weights, 1, p.activation)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """φ(W x + b): (examples,) or (examples, targets), as y was."""
+        answers = self._answer(
+            respond, self._rows(X, reset=False), self.coef_, self.intercept_, activation=self.activation
+        )
+        return answers[:, 0] if self.single_target_ else answers
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+ACTIVATIONS: dict[str, Any] = {
+    "linear": (lambda z: z, lambda y: 1.0),
+    "sigmoid": (ops.sigmoid, lambda y: y * (1 - y)),
+    "tanh": (ops.tanh, lambda y: 1 - y * y),
+}
+"""name -> (φ, φ' as a function of φ's value)."""
+
+
+def respond(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) -> Array:
+    """φ(x Wᵀ + b)."""
+    return ACTIVATIONS[activation][0](x @ w.T + b)
+
+
+def descend(
+    engine: Engine, x: Array, t: Array, start: Any, rate: Array, tol: Array, key: Array, *, activation: str,
+    bias: bool, shuffle: bool, normalize: bool,
+) -> Any:  # fmt: skip
+    """Passes over x (n, d) with targets t (n, k), at most as many as the curve is long: w, b, curve, passes done."""
+    phi, slope = ACTIVATIONS[activation]
+    w, b, curve = start
+    n, passes = x.shape[0], curve.shape[0]
+    lengths = ops.sum(x * x, axis=1) + (1.0 if bias else 0.0)
+    rates = rate / ops.where(lengths > 0, lengths, 1.0) if normalize else rate + 0 * lengths
+
+    def one(state: Any, example: Any) -> Any:
+        w, b = state
+        x_i, t_i, rate_i = example
+        y = phi(w @ x_i + b)
+        delta = rate_i * (t_i - y) * slope(y)  # (k,)
+        return (w + delta[:, None] * x_i, b + delta if bias else b), ops.mean((t_i - y) ** 2)
+
+    def one_pass(i: Array, state: Any) -> Any:
+        w, b, curve, done, before = state
+        rows = (x, t, rates)
+        if shuffle:
+            order = draws.permutation(draws.fold_in(key, i), n)
+            rows = tuple(ops.gather(a, order) for a in rows)
+        (w, b), errors = engine.scan(one, (w, b), rows)
+        error = ops.mean(errors)
+        curve = ops.where(engine.arange(passes) == i, error, curve)
+        still = (ops.abs(before - error) >= tol * before) & (error > 0) & ops.isfinite(error)
+        return (w, b, curve, done + 1, error), still
+
+    zero = ops.sum(curve) * 0
+    state = (w, b, curve, ops.cast(zero, "int32"), zero + 1e30)
+    return engine.loop(0, passes, one_pass, state)[:4]

@@ -1,0 +1,212 @@
+"""Pictures of textbook networks: what they connect, what they decide, how their energy falls, what they recall."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.plots import style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A6D00", "#444444", "#882255", "#117733")
+"""Colours of classes, after Okabe and Ito."""
+
+
+def decision_regions(points: Any, labels: Any, grid: Any, names: Sequence[str] = ("", ""), title: str = "") -> Figure:
+    """Points of the plane in the colour of their class, before the regions that a classifier gives to each.
+
+    Args:
+        points: (n, 2).
+        labels: the class of each point, (n,).
+        grid: (columns, rows, answers): coordinates along both axes, (a,) and (b,), and the class of each place, (b, a).
+        names: what the axes measure.
+
+    Raises:
+        ShapeError: the arrays do not fit together.
+
+    >>> x = np.linspace(0, 1, 5)
+    >>> figure = decision_regions([[0.1, 0.2], [0.8, 0.9]], [0, 1], (x, x, x[:, None] + x > 1))
+    """
+    points, labels = np.asarray(points, float), np.asarray(labels)
+    columns, rows, answers = (np.asarray(part) for part in grid)
+    if points.shape != (len(labels), 2) or answers.shape != (len(rows), len(columns)):
+        raise ShapeError(
+            f"decision_regions expected points (n, 2), labels (n,) and answers (rows, columns), received "
+            f"{points.shape}, {labels.shape} and {answers.shape} for {len(rows)} rows and {len(columns)} columns."
+        )
+    classes = np.unique(labels)
+    figure = style.blank(5.2, 4.2)
+    axes = figure.add_subplot()
+    style.plain(axes, title, *names)
+    for i, label in enumerate(classes):
+        colour = PALETTE[i % len(PALETTE)]
+        axes.contourf(columns, rows, (answers == label).astype(float), levels=[0.5, 1.5], colors=[colour], alpha=0.15)
+        own = points[labels == label]
+        look: dict[str, Any] = {"color": colour, "marker": "osD^vP*X<>"[i % 10], "edgecolor": "white", "linewidth": 0.5}
+        axes.scatter(own[:, 0], own[:, 1], s=22, label=str(label), **look)
+    axes.legend(fontsize=style.SMALL, frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def hinton(weights: Any, rows: Sequence[object] = (), columns: Sequence[object] = (), title: str = "") -> Figure:
+    """Weights as squares: area for size, blue for positive, orange for negative.
+
+    Args:
+        weights: (rows, columns).
+        rows, columns: their names.
+
+    Raises:
+        ShapeError: no such array, or not as many names as rows or columns.
+
+    >>> len(hinton([[1.0, -0.5], [0.0, 2.0]], "ab", "xy").axes)
+    1
+    """
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import Rectangle
+
+    w = np.asarray(weights, float)
+    if w.ndim != 2 or not w.size or len(rows) not in (0, w.shape[0]) or len(columns) not in (0, w.shape[1]):
+        raise ShapeError(
+            f"hinton expected weights (rows, columns) and a name for each, received {w.shape}, {len(rows)} and "
+            f"{len(columns)} names."
+        )
+    sides = 0.92 * np.sqrt(abs(w) / (abs(w).max() or 1))
+    figure = style.blank(min(9, max(2.6, 0.28 * w.shape[1] + 1.2)), min(7, max(1.4, 0.28 * w.shape[0] + 0.9)))
+    axes = figure.add_subplot()
+    style.plain(axes, title)
+    for sign, colour in ((1, style.BLUE), (-1, style.ORANGE)):
+        places = np.argwhere(np.sign(w) == sign)
+        squares = [Rectangle((j - sides[i, j] / 2, i - sides[i, j] / 2), sides[i, j], sides[i, j]) for i, j in places]
+        axes.add_collection(PatchCollection(squares, facecolor=colour, edgecolor="none"))
+    axes.set(xlim=(-0.6, w.shape[1] - 0.4), ylim=(w.shape[0] - 0.4, -0.6), aspect="equal", facecolor="#F4F4F4")
+    axes.set_xticks(range(len(columns)), [str(c) for c in columns])
+    axes.set_yticks(range(len(rows)), [str(r) for r in rows])
+    return figure
+
+
+def energies(values: Any, title: str = "", step: str = "sweep") -> Figure:
+    """How the energy of each state goes, a line per state.
+
+    Args:
+        values: (steps + 1, states).
+        step: what a step is called.
+
+    Raises:
+        ShapeError: no such array.
+
+    >>> axes = energies([[0.0, -1.0], [-2.0, -3.0], [-4.0, -3.0]]).axes[0]
+    >>> len(axes.lines)
+    2
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    values = np.asarray(values, float)
+    if values.ndim != 2 or not values.size:
+        raise ShapeError(f"energies expected shape (steps + 1, states), received {values.shape}.")
+    figure = style.blank(5.2, 3.2)
+    axes = figure.add_subplot()
+    style.plain(axes, title, step, "energy")
+    axes.grid(axis="y", color=style.GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    alpha = float(np.clip(8 / values.shape[1], 0.15, 0.9))
+    axes.plot(
+        values, color=style.BLUE, linewidth=1.2, alpha=alpha, marker="o" if len(values) < 20 else "", markersize=2.5
+    )
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def recalls(stored: Any, given: Any, found: Any, shape: tuple[int, int], title: str = "") -> Figure:
+    """Three rows of pictures: patterns, what a memory was given of them, and what it found.
+
+    A found picture has a frame where a pixel is off by more than a quarter of all pictures' range.
+
+    Args:
+        stored, given, found: (n, height * width) each.
+        shape: (height, width).
+
+    Raises:
+        ShapeError: the arrays do not fit together.
+
+    >>> x = np.eye(4)
+    >>> len(recalls(x, x, x, (2, 2)).axes)
+    12
+    """
+    parts = [np.asarray(part, float) for part in (stored, given, found)]
+    n = len(parts[0])
+    if any(part.shape != (n, shape[0] * shape[1]) for part in parts):
+        raise ShapeError(
+            f"recalls expected three arrays ({n}, {shape[0] * shape[1]}), received {[part.shape for part in parts]}."
+        )
+    cell = float(np.clip(9 / n, 0.32, 0.9))
+    figure = style.blank(cell * n + 0.8, 3 * cell * shape[0] / shape[1] + (0.4 if title else 0.1))
+    figure.get_layout_engine().set(w_pad=0.015, h_pad=0.02, wspace=0.0, hspace=0.02)  # type: ignore[union-attr, call-arg]
+    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    low, high = min(part.min() for part in parts), max(part.max() for part in parts)
+    for row, (part, name) in enumerate(zip(parts, ("stored", "given", "found"), strict=True)):
+        for i in range(n):
+            axes = figure.add_subplot(3, n, row * n + i + 1)
+            axes.imshow(part[i].reshape(shape), cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            missed = row == 2 and abs(part[i] - parts[0][i]).max() > (high - low) / 4
+            for spine in axes.spines.values():
+                spine.set(color=style.ORANGE if missed else style.GRID, linewidth=1.6 if missed else 0.6)
+            if i == 0:
+                axes.set_ylabel(name, fontsize=style.SMALL, color=style.INK)
+    return figure
+
+
+def unit_diagram(
+    layers: Sequence[Sequence[str]], edges: Sequence[tuple[str, str]] | None = None, title: str = ""
+) -> Figure:
+    """A diagram of units: layers from left to right, connections as lines; an edge within a layer is an arc.
+
+    Args:
+        layers: the labels of the units of each layer, all different; '…' stands for units left out.
+        edges: (from, to) labels; None: each unit with all of the next layer.
+
+    Raises:
+        ConfigurationError: an edge names a unit that there is not.
+
+    >>> figure = unit_diagram([["x₁", "x₂"], ["y"]])
+    """
+    from matplotlib.patches import Circle, FancyArrowPatch
+
+    tall = max(len(layer) for layer in layers)
+    places = {
+        (name, k) if name == "…" else name: (2.0 * k, (tall - len(layer)) / 2 + i)
+        for k, layer in enumerate(layers)
+        for i, name in enumerate(layer)
+    }
+    if edges is None:
+        pairs = itertools.pairwise(layers)
+        edges = [(a, b) for left, right in pairs for a in left for b in right if "…" not in (a, b)]
+    figure = style.blank(1.9 * len(layers) + 0.2, 0.62 * tall + (0.5 if title else 0.2))
+    axes = figure.add_subplot()
+    axes.set(xlim=(-0.6, 2 * len(layers) - 1.4), ylim=(tall - 0.4, -0.6), aspect="equal")
+    axes.set_axis_off()
+    axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)
+    for a, b in edges:
+        if a not in places or b not in places:
+            raise ConfigurationError(f"unit_diagram has an edge from {a!r} to {b!r}, but no such units.")
+        bend = "arc3,rad=0.35" if places[a][0] == places[b][0] else "arc3"
+        ends: dict[str, Any] = {
+            "shrinkA": 11,
+            "shrinkB": 11,
+            "arrowstyle": "-|>",
+            "mutation_scale": 7,
+            "linewidth": 0.8,
+        }
+        axes.add_patch(FancyArrowPatch(places[a], places[b], connectionstyle=bend, color=style.FAINT, **ends))
+    for name, place in places.items():
+        label = name if isinstance(name, str) else name[0]
+        if label != "…":
+            axes.add_patch(Circle(place, 0.3, facecolor="white", edgecolor=style.BLUE, linewidth=1.2))
+        axes.text(*place, label, ha="center", va="center", fontsize=style.SMALL, color=style.INK)
+    return figure

@@ -1,0 +1,150 @@
+"""Evaluating a part of a graph: the evaluator of `ops.graph`, for nodes that also read and change variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from neuroloom import tree
+from neuroloom.engines import Engine
+from neuroloom.layers import Context, Layer
+from neuroloom.layers.base import Weights
+from neuroloom.ops import draws
+from neuroloom.ops.graph import Node, topological, walk
+from neuroloom.session.graph import Tensor, Variable
+from neuroloom.typing import Array
+
+
+class Special:
+    """The call of a node that needs more than its arguments: the state, the random key, a part of the graph."""
+
+    label = "Operation"
+
+    def apply(self, run: Run, node: Tensor) -> Any:
+        """The node's value; `run.state` may be changed."""
+        raise NotImplementedError  # abstract
+
+    def reads(self) -> Iterable[Variable]:
+        """Variables that are read although they are no arguments."""
+        return ()
+
+    def writes(self) -> Iterable[Variable]:
+        """Variables that are changed."""
+        return ()
+
+    draws = False  # whether it needs the random key
+
+
+class Values(dict[Any, Any]):
+    """Values by node; a variable's is the present one."""
+
+    def __init__(self, values: dict[Any, Any], state: dict[Variable, Array]) -> None:
+        super().__init__(values)
+        self.state = state
+
+    def __missing__(self, node: Any) -> Any:
+        return self.state[node]
+
+
+class Run:
+    """One evaluation.
+
+    Attributes:
+        state: the present value of each variable.
+        values: what has been computed.
+        key: two int32 words from which this run's random numbers follow.
+        training: whether layers act as in training.
+    """
+
+    def __init__(
+        self, engine: Engine, state: dict[Variable, Array], values: dict[Any, Any], key: Any, training: bool
+    ) -> None:
+        self.engine, self.state, self.key, self.training = engine, state, key, training
+        self.values = Values(values, state)
+
+    def branch(self, values: dict[Any, Any], state: dict[Variable, Array] | None = None, key: Any = None) -> Run:
+        """A run that knows what this one knows and more, and whose changes of variables do not count here."""
+        key = self.key if key is None else key
+        return Run(self.engine, {**self.state, **(state or {})}, {**self.values, **values}, key, self.training)
+
+    def compute(self, order: list[Tensor], added: dict[Tensor, Array] | None = None) -> Values:
+        """Compute these nodes, which stand in the order of creation; to some values something is added."""
+        for node, value in walk(order, self.values, (Special, Layer), self._apply):
+            self.values[node] = value + added[node] if added and node in added else value
+        return self.values
+
+    def _apply(self, node: Any) -> Any:
+        if isinstance(node.call, Special):
+            return node.call.apply(self, node)
+        variables = node.graph.weights[node.call]
+        weights = Weights(tree.from_items([(path, self.state[v]) for path, v in variables.items()]))
+        context = Context(self.training, self._layer_key(node) if self.training else None)
+        given = [self.values[n] for n in node.parents()]
+        value = node.call.call(weights, given[0] if isinstance(node.args[0], Node) else given, context)
+        for path, new in context.updates.items():
+            self.state[variables[path]] = new
+        return value
+
+    def _layer_key(self, node: Tensor) -> Any:
+        """An engine's own key for the layers, from this run's."""
+        words = draws.fold_in(self.key, node.number)
+        if self.engine.compiles:
+            return self.engine.astype(words, "uint32")
+        return int(words[0]) & 0xFFFFFFFF | (int(words[1]) & 0x7FFFFFFF) << 32
+
+
+def needed(outputs: Iterable[Tensor], given: Iterable[Node] = ()) -> list[Tensor]:
+    """What has to be computed for the outputs, in the order of creation; neither what is given nor variables."""
+    skipped: set[Node] = set(given)
+    found: Any = topological(list(outputs), skipped, parents=lambda node: node.needs())
+    return sorted((n for n in found if n not in skipped and not isinstance(n, Variable)), key=lambda n: n.number)
+
+
+def variables_of(order: Iterable[Tensor]) -> tuple[list[Variable], list[Variable]]:
+    """(read, written) by the nodes of a part of a graph, in order."""
+    read: dict[Variable, None] = {}
+    written: dict[Variable, None] = {}
+    for node in order:
+        read |= dict.fromkeys(n for n in node.parents() if isinstance(n, Variable))
+        if isinstance(node.call, Special):
+            read |= dict.fromkeys(node.call.reads())
+            written |= dict.fromkeys(node.call.writes())
+        elif isinstance(node.call, Layer):
+            own = node.graph.weights[node.call].values()
+            read |= dict.fromkeys(own)
+            written |= dict.fromkeys(v for v in own if not v.trainable)
+    return list(read), list(written)
+
+
+def special(graph: Any, name: str, call: Special, args: Any, shape: Any, dtype: str) -> Tensor:
+    """A node with a call of this kind."""
+    return Tensor(graph, name, call, args, {}, shape, dtype)
+
+
+class Part:
+    """A piece of a graph that is computed as a whole, as often as need be: a branch, the body of a loop.
+
+    Args:
+        make: records the piece and returns its outputs.
+        inputs: what stands for the values that it is computed with.
+    """
+
+    def __init__(self, graph: Any, make: Callable[[], Any], inputs: tuple[Tensor, ...] = ()) -> None:
+        first = len(graph.tensors)
+        self.outputs = make()
+        self.inputs = inputs
+        ends = _tensors(self.outputs)
+        made = set(graph.tensors[first:])
+        self.order = [n for n in needed(ends, inputs) if n in made and n.call is not None]  # constants are captured
+        inside = {*self.order, *inputs}
+        outer = [p for n in self.order for p in n.needs() if p not in inside]
+        outer += [n for n in ends if n not in inside]
+        self.captured = list(dict.fromkeys(n for n in outer if not isinstance(n, Variable)))
+        self.read, self.written = variables_of(self.order)
+        self.read += [n for n in ends if isinstance(n, Variable)]
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    if isinstance(value, Node):
+        return [value]  # type: ignore[list-item]
+    return [n for part in value for n in _tensors(part)]

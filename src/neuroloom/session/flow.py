@@ -1,0 +1,172 @@
+"""Branches and loops inside a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from neuroloom import ops, tree
+from neuroloom.errors import GraphError
+from neuroloom.ops import draws
+from neuroloom.ops.graph import select
+from neuroloom.session.evaluate import Part, Run, Special, special
+from neuroloom.session.functions import convert_to_tensor
+from neuroloom.session.graph import Tensor
+
+
+class _Parts(Special):
+    """A call that computes parts of the graph."""
+
+    draws = True  # a part may
+
+    def __init__(self, *parts: Part) -> None:
+        self.parts = parts
+        changed = [v.name for part in parts for v in part.written if v.trainable]
+        if changed:
+            raise GraphError(
+                f"{self.label} expected branches that change no variable, received one for {changed[0]!r}."
+            )
+
+    def reads(self) -> Any:
+        return [v for part in self.parts for v in part.read]
+
+    @property
+    def captured(self) -> list[Any]:
+        """What the parts use from outside."""
+        return list(dict.fromkeys(n for part in self.parts for n in part.captured))
+
+    def outputs(self, run: Run, part: Part, values: Sequence[Any] = (), step: Any = None) -> list[Any]:
+        """What a part gives for values of its inputs; `step` makes its random numbers those of one step."""
+        key = run.key if step is None or run.key is None else draws.fold_in(run.key, step)
+        inner = run.branch(dict(zip(part.inputs, values, strict=True)), key=key)
+        found = inner.compute(part.order)
+        return [found[n] for n in tree.leaves(part.outputs)]
+
+
+class Cond(_Parts):
+    """One of two parts."""
+
+    label = "cond"
+
+    def apply(self, run: Run, node: Tensor) -> Any:
+        yes, no = self.parts
+        return run.engine.cond(
+            run.values[node.args[0][0]], lambda: tuple(self.outputs(run, yes)), lambda: tuple(self.outputs(run, no))
+        )
+
+
+class While(_Parts):
+    """A part that is repeated while another holds; `most` bounds it, which makes it differentiable on every engine."""
+
+    label = "while_loop"
+
+    def __init__(self, test: Part, body: Part, most: int | None) -> None:
+        super().__init__(test, body)
+        self.most = most
+
+    def apply(self, run: Run, node: Tensor) -> Any:
+        first = [run.values[n] for n in node.args[0][: len(self.parts[1].inputs)]]
+        return self._free(run, first) if self.most is None else self._bounded(run, first, self.most)
+
+    def _free(self, run: Run, first: list[Any]) -> Any:
+        test, body = self.parts
+
+        def holds(state: Any) -> Any:
+            return self.outputs(run, test, state[1], state[0])[0]
+
+        def step(state: Any) -> Any:
+            return state[0] + 1, self.outputs(run, body, state[1], state[0])
+
+        start = run.engine.asarray(0, "int32")
+        return tuple(run.engine.while_loop(holds, step, (start, first))[1])
+
+    def _bounded(self, run: Run, first: list[Any], most: int) -> Any:
+        test, body = self.parts
+
+        def step(values: list[Any], i: Any) -> Any:
+            goes_on = self.outputs(run, test, values, i)[0]
+            new = self.outputs(run, body, values, i)
+            return [ops.where(goes_on, a, b) for a, b in zip(new, values, strict=True)], i
+
+        return tuple(run.engine.scan(step, first, run.engine.arange(most))[0])
+
+
+class Scan(_Parts):
+    """A part that is repeated along the first axis of a value: (states..., x) -> (states..., output)."""
+
+    label = "scan"
+
+    def apply(self, run: Run, node: Tensor) -> Any:
+        (body,) = self.parts
+        xs, *first = [run.values[n] for n in node.args[0][: len(body.inputs)]]
+
+        def step(carry: Any, x: Any) -> Any:
+            values, i = carry
+            *new, output = self.outputs(run, body, [*values, x], i)
+            return (new, i + 1), output
+
+        (last, _), outputs = run.engine.scan(step, (first, run.engine.asarray(0, "int32")), xs)
+        return (*last, outputs)
+
+
+def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any], name: str = "cond") -> Any:
+    """What one of two functions gives; only that one is computed.
+
+    Raises:
+        GraphError: the two give values of different number or dtype, or change variables.
+    """
+    graph = pred.graph
+    yes = Part(graph, lambda: tree.map(convert_to_tensor, true_fn()))
+    no = Part(graph, lambda: tree.map(convert_to_tensor, false_fn()))
+    ends, others = tree.leaves(yes.outputs), tree.leaves(no.outputs)
+    if [e.dtype for e in ends] != [o.dtype for o in others]:
+        raise GraphError(f"cond expected both functions to give the same dtypes, received {ends} and {others}.")
+    call = Cond(yes, no)
+    found = _results(graph, name, call, [pred], ends)
+    return _like(yes.outputs, found)
+
+
+def while_loop(
+    cond: Callable[..., Any], body: Callable[..., Any], loop_vars: Sequence[Any], maximum_iterations: int | None = None,
+    name: str = "while",
+) -> Any:  # fmt: skip
+    """`loop_vars = body(*loop_vars)` while `cond(*loop_vars)` holds.
+
+    Args:
+        maximum_iterations: the loop ends there at the latest. Gradients through a loop need it on the JAX engine.
+
+    Raises:
+        GraphError: the body gives another number of values, or other dtypes, than it takes.
+    """
+    first = [convert_to_tensor(v) for v in loop_vars]
+    graph = first[0].graph
+    inputs = tuple(_input(t, f"{name}/loop_var", t.shape) for t in first)
+    test = Part(graph, lambda: [cond(*inputs)], inputs)
+    made = Part(graph, lambda: [convert_to_tensor(v) for v in _list(body(*inputs))], inputs)
+    if [t.dtype for t in made.outputs] != [t.dtype for t in first]:
+        raise GraphError(f"The body of {name} expected to give values like {first}, gave {made.outputs}.")
+    found = _results(graph, name, While(test, made, maximum_iterations), first, first)
+    return found if len(found) > 1 else found[0]
+
+
+def scan_part(body: Part, xs: Tensor, first: Sequence[Tensor], outputs: Sequence[Tensor], name: str) -> list[Tensor]:
+    """Tensors for the last states and the stacked output of a Scan; `outputs` show their shapes and dtypes."""
+    return _results(xs.graph, name, Scan(body), [xs, *first], outputs)
+
+
+def _results(graph: Any, name: str, call: _Parts, given: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
+    node = special(graph, name, call, ([*given, *call.captured],), (), "tuple")
+    return [Tensor(graph, f"{name}/part", select, (node, i), {}, t.shape, t.dtype) for i, t in enumerate(like)]
+
+
+def _input(like: Tensor, name: str, shape: Any) -> Tensor:
+    return Tensor(like.graph, name, None, (), {}, shape, like.dtype)
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _like(structure: Any, leaves: list[Tensor]) -> Any:
+    parts = iter(leaves)
+    return tree.map(lambda _: next(parts), structure)

@@ -1,0 +1,137 @@
+"""Predicting a sample costs little beside the program that computes it, and nothing is skipped for that."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import neuroloom as nl
+from nets import binary, small
+from neuroloom import engines, layers
+from neuroloom.errors import DataError, ShapeError
+from neuroloom.training import predicting
+
+
+def calls(act):
+    """How many functions of Python an act calls: a measure of its cost that no other process disturbs."""
+    count = 0
+
+    def note(frame, event, arg):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def test_a_prediction_calls_few_functions():
+    """It took 1,050 before weights and signatures were looked up instead of made anew, and takes about 250."""
+    model, x = small(), binary(n=1)[0]
+    model.predict(x, engine="jax")
+    model.predict(x, engine="jax")
+    assert calls(lambda: model.predict(x, engine="jax")) < 350
+
+
+def test_a_prediction_calls_as_many_functions_for_a_wide_network_as_for_a_small_one():
+    counts = []
+    for units in (2, 300):
+        model, x = small(units=units), binary(n=1)[0]
+        model.predict(x, engine="jax")
+        model.predict(x, engine="jax")
+        counts.append(calls(lambda m=model, x=x: m.predict(x, engine="jax")))
+    assert counts[0] == pytest.approx(counts[1], abs=5)
+
+
+def test_checks_still_happen_after_many_predictions(training_engine):
+    model, x = small(), binary(n=1)[0]
+    for _ in range(3):
+        model.predict(x)
+    with pytest.raises(DataError, match=r"finite.*row 0"):
+        model.predict(np.full_like(x, np.nan))
+    with pytest.raises(ShapeError):
+        model.predict(x[:, :1])
+    with pytest.raises(DataError, match="at least one sample"):
+        model.predict(x[:0])
+
+
+def test_new_weights_count_at_the_next_prediction(training_engine):
+    model, x = small(), binary(n=4)[0]
+    before = model.predict(x)
+    model.set_weights([0.5 * w for w in model.get_weights()])
+    assert not np.allclose(before, model.predict(x))
+    model.compile("sgd", "binary_crossentropy")
+    between = model.predict(x)
+    model.fit(x, binary(n=4)[1], verbose=0)
+    assert not np.array_equal(between, model.predict(x))
+
+
+def test_a_result_is_the_callers_own(training_engine):
+    model, x = small(), binary(n=2)[0]
+    first = model.predict(x)
+    kept = first.copy()
+    model.predict(x + 1)
+    assert np.array_equal(first, kept)
+    first[:] = 7  # writable
+    assert np.array_equal(model.predict(x), kept)
+
+
+def test_arrays_of_the_host_and_of_the_engine_predict_the_same(monkeypatch):
+    """Small arrays reach the compiled program from the host; large ones are placed first."""
+    x = binary(n=33)[0]
+    model = small()
+    direct = model.predict(x, engine="jax")
+    monkeypatch.setattr(predicting, "SMALL_BYTES", 0)
+    assert np.array_equal(model.predict(x, engine="jax"), direct)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool", "float64", "float32"])
+def test_numbers_of_any_width_predict_what_floats_do(training_engine, dtype):
+    model = small()
+    x = np.array([[1, 0], [0, 1], [1, 1]])
+    assert np.array_equal(model.predict(x.astype(dtype)), model.predict(x.astype("float32")))
+
+
+def test_two_networks_of_equal_structure_share_a_program_and_not_their_weights():
+    one, other, x = small(), small(), binary(n=5)[0]
+    first, second = one.predict(x, engine="jax"), other.predict(x, engine="jax")
+    assert not np.array_equal(first, second)
+    assert np.array_equal(one.predict(x, engine="jax"), first)
+
+
+def test_networks_that_are_gone_leave_no_key():
+    import gc
+
+    gc.collect()
+    before = len(predicting._keys)
+    for _ in range(3):
+        small().predict(binary(n=1)[0], engine="jax")
+    gc.collect()
+    assert len(predicting._keys) <= before + 1
+
+
+def test_pieces_follow_the_widest_array():
+    """2 MB: 2²¹ / 8 bytes allow more than the cap; 2²¹ / 3,136 is 668; 2²¹ / (26 · 26 · 32 · 4) is 24, under the least."""
+
+    def piece(*given):
+        network = nl.Sequential(list(given)).network
+        return predicting._piece(network, [np.zeros((1, *network.inputs.shape[1:]), np.float32)])
+
+    assert piece(layers.Dense(2, input_shape=(2,))) == 16384
+    assert piece(layers.Dense(10, input_shape=(784,))) == 512
+    assert piece(layers.Dense(1024, input_shape=(2,))) == 512
+    assert piece(layers.Conv2D(32, 3, input_shape=(28, 28, 1))) == 32
+
+
+def test_an_array_of_the_engine_is_handed_through():
+    jax = engines.load("jax")
+    x = jax.asarray(np.ones(3, "float32"))
+    assert jax.asarray(x) is x and jax.asarray(x, "float32") is x
+    assert str(jax.asarray(x, "int32").dtype) == "int32"
+    with jax.double():
+        wide = jax.asarray(np.ones(3), "float64")
+        assert str(wide.dtype) == "float64"
+    assert str(jax.asarray(wide).dtype) == "float32"
