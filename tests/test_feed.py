@@ -125,6 +125,52 @@ def test_prefetch_keeps_order_and_hands_errors_on():
         next(results)
 
 
+# ------------------------------------------------------------------------------------------------ inputs as bytes
+
+
+def test_bytes_hold_what_they_hold_exactly(monkeypatch):
+    monkeypatch.setattr(feed_module, "NARROW_BYTES", 0)
+    x = np.random.default_rng(0).integers(0, 256, (50, 3)).astype("float32")
+    small = feed_module.narrowed(x)
+    assert small.dtype == np.uint8 and np.array_equal(small, x)
+    for view in (np.asfortranarray(x), np.repeat(x, 2, 0)[::2]):
+        assert np.array_equal(feed_module.narrowed(view), x) and feed_module.narrowed(view).dtype == np.uint8
+    for other in (x.astype("int32"), x.astype("float64"), x > 3):
+        assert feed_module.narrowed(other) is other
+
+
+@pytest.mark.parametrize("bad", [0.5, 256.0, -1.0, -0.0, 1e9, -1e-30])
+@pytest.mark.parametrize("row", [0, 49])
+def test_other_numbers_stay_as_they_are(monkeypatch, bad, row):
+    monkeypatch.setattr(feed_module, "NARROW_BYTES", 0)
+    x = np.ones((50, 200_000 if row else 3), "float32")  # several pieces, the last with another number
+    x[row, -1] = bad
+    assert feed_module.narrowed(x) is x
+
+
+def test_training_on_bytes_is_training_on_floats_bit_for_bit(training_engine, monkeypatch):
+    x, y = binary(n=83)
+    x = np.round(x * 10) % 7 + 0.0
+    models, histories = [], []
+    for least in (1 << 40, 0):
+        monkeypatch.setattr(feed_module, "NARROW_BYTES", least)
+        nl.utils.set_random_seed(6)
+        models.append(small(metrics=["acc"]))
+        given = {"validation_data": (x[:30], y[:30]), "batch_size": 8, "epochs": 3, "verbose": 0}
+        histories.append(models[-1].fit(x, y, **given).history)
+        assert models[-1].evaluate(x, y, verbose=0) == models[0].evaluate(x, y, verbose=0)
+    assert histories[0] == histories[1]
+    assert same(*models)
+
+
+def test_targets_and_weights_keep_their_type(monkeypatch):
+    monkeypatch.setattr(feed_module, "NARROW_BYTES", 0)
+    engine, ones = engines.load("jax"), np.ones((8, 2), "float32")
+    feed = ArrayFeed(engine, {"x": [ones, ones / 2], "y": [ones], "weight": ones[:, 0]}, 4)
+    rows = next(feed.epoch(0)).rows
+    assert [str(a.dtype) for a in (*rows["x"], *rows["y"], rows["weight"])] == ["uint8", *["float32"] * 3]
+
+
 # ----------------------------------------------------------------------------------------------------- sources
 
 

@@ -114,7 +114,7 @@ def test_networks_that_are_gone_leave_no_key():
 
 
 def test_pieces_follow_the_widest_array():
-    """2 MB: 2²¹ / 8 bytes allow more than the cap; 2²¹ / 3,136 is 668; 2²¹ / (26 · 26 · 32 · 4) is 24, under the least."""
+    """2²¹ / 8 is over the cap; 2²¹ / (784 · 4) is 668; 2²¹ / (26 · 26 · 32 · 4) is 24, under the least."""
 
     def piece(*given):
         network = nl.Sequential(list(given)).network

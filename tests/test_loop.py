@@ -475,19 +475,51 @@ def backend_compilations():
     monitoring.unregister_event_duration_listener(listen)
 
 
-def test_xla_compiles_nothing_after_the_first_epoch(backend_compilations):
-    x = np.random.default_rng(0).random((1300, 784), dtype=np.float32)  # large enough for the way by threads
-    y = np.arange(1300) % 10
+def digits_like(rows, seed=0):
+    """Large enough for the way to the device by threads; no whole numbers, which would travel as bytes."""
+    x = np.random.default_rng(seed).random((rows, 784), dtype=np.float32)
+    return x, np.arange(rows) % 10
 
-    def fit(epochs):
-        model = nl.Sequential([layers.Dense(11, activation="relu", input_shape=(784,)), layers.Dense(10, "softmax")])
-        model.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        model.fit(x, y, batch_size=128, epochs=epochs, verbose=0, engine="jax")
-        return model
 
-    model = fit(1)
+def classifier(rate=0.001):
+    model = nl.Sequential([layers.Dense(11, activation="relu", input_shape=(784,)), layers.Dense(10, "softmax")])
+    model.compile(nl.optimizers.RMSprop(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_xla_compiles_nothing_after_the_first_use(backend_compilations):
+    """1,300 samples are ten batches of 128 and a last one of 20."""
+    x, y = digits_like(1300)
+    given = {"batch_size": 128, "verbose": 0, "engine": "jax"}
+
+    def use(model, x):
+        model.fit(x, y, epochs=2, validation_data=(x[:200], y[:200]), **given)
+        model.evaluate(x, y, **given)
+        for n in (1, 2, 20, 1300):
+            model.predict(x[:n], engine="jax")
+        for _ in range(3):
+            model.train_on_batch(x[:64], y[:64], engine="jax")
+
+    model = classifier()
+    use(model, x)
     assert backend_compilations
     backend_compilations.clear()
-    model.fit(x, y, batch_size=128, epochs=3, verbose=0, engine="jax")
-    fit(2)
+    use(model, x)
+    use(classifier(), x)
+    use(classifier(rate=0.1), digits_like(1300, seed=1)[0])
+    model.learning_rate = 0.5
+    use(model, x)
+    assert backend_compilations == []
+
+
+def test_other_numbers_of_rows_are_programs_of_their_own(backend_compilations):
+    """A program is made for the size of the data that lie on the device. Padding them to common sizes would not help:
+    the last smaller batch has another size too, and padding that would change dropout and normalisation."""
+    given = {"batch_size": 128, "verbose": 0, "engine": "jax"}
+    classifier().fit(*digits_like(1280), **given)
+    backend_compilations.clear()
+    classifier().fit(*digits_like(1408), **given)
+    assert len(backend_compilations) == 1
+    backend_compilations.clear()
+    classifier().fit(*digits_like(1408, seed=2), **given)
     assert backend_compilations == []

@@ -563,3 +563,77 @@ def test_wrong_sessions_and_graphs_say_what_to_do():
     expect("No variable has a gradient", lambda: nls.train.AdamOptimizer().minimize(nls.constant(1.0)))
     sess.close()
     expect("The session is closed", lambda: sess.run(v))
+
+
+# ------------------------------------------------------------------------------------------- what went wrong once
+
+
+def test_gradients_are_of_the_values_that_were_computed(engine):
+    v = nls.Variable(2.0)
+    w = nls.Variable(3.0)
+    y = v * v * w
+    changed = [v.assign(10.0), w.assign(7.0)]
+    found = nls.gradients(y, [v, w])
+    assert value([y, found, changed], engine=engine) == [12, [12, 4], [10, 7]]
+
+
+def test_64_bits_are_kept(engine):
+    n = nls.placeholder("int64", [])
+    x = nls.placeholder("float64", [])
+    total = n + 1, x / 3
+    assert [t.dtype for t in total] == ["int64", "float64"]
+    found = value(total, {n: 2**40, x: 1.0}, engine)
+    assert found[0] == 2**40 + 1
+    assert abs(found[1] - 1 / 3) < 1e-16
+    assert nls.placeholder("float").dtype == "float32"
+
+
+def test_fed_arrays_remain_the_callers(engine):
+    v = nls.Variable([0.0, 0.0])
+    x = nls.placeholder("float32", [2])
+    put = v.assign(x)
+    mine = np.ones(2, np.float32)
+    with nls.Session(engine=engine) as sess:
+        sess.run(put, {x: mine})
+        mine[:] = 5
+        assert sess.run(v).tolist() == [1, 1]
+
+
+def test_a_bounded_loop_has_finite_gradients_although_its_body_is_undefined_behind_the_end(engine):
+    x = nls.placeholder("float32", [])
+    y = nls.while_loop(lambda a: a > 1.0, lambda a: nls.sqrt(a - 1.0), [x], maximum_iterations=6)
+    (g,) = nls.gradients(y, x)
+    found = value([y, g], {x: 2.25}, engine)
+    assert found[0] == pytest.approx(np.sqrt(np.sqrt(1.25) - 1))
+    assert found[1] == pytest.approx(0.25 / np.sqrt(1.25) / np.sqrt(np.sqrt(1.25) - 1), rel=1e-4)
+
+
+def test_cells_above_each_other(engine):
+    x = nls.placeholder("float32", [2, 3, 4])
+    cells = [nls.nn.rnn_cell.BasicLSTMCell(5), nls.nn.rnn_cell.GRUCell(6)]
+    outputs, state = nls.nn.dynamic_rnn(nls.nn.rnn_cell.MultiRNNCell(cells), x)
+    out, last = value([outputs, state], {x: np.ones((2, 3, 4))}, engine)
+    assert (out.shape, last[0][1].shape, last[1].shape) == ((2, 3, 6), (2, 5), (2, 6))
+    np.testing.assert_array_equal(out[:, -1], last[1])
+
+
+def test_whole_numbers_are_reduced_in_their_width_and_not_trained(engine):
+    n = nls.placeholder("int16", [3])
+    found = value([nls.reduce_sum(n), nls.reduce_mean(n)], {n: [1, 2, 6]}, engine)
+    assert [(f.dtype, int(f)) for f in found] == [("int16", 9), ("int16", 3)]
+    nls.Variable(3, name="count")
+    w = nls.Variable(2.0)
+    assert [v for _, v in nls.train.AdamOptimizer().compute_gradients(w * w)] == [w]
+
+
+def test_what_the_engine_refuses_is_an_error_of_the_library():
+    x = nls.placeholder("float32")
+    y = nls.matmul(x, x)
+    sess = nls.Session()
+    expect("'matmul' cannot be computed", lambda: sess.run(y, {x: [[1.0, 2.0, 3.0]]}))
+    expect("feed_dict expected a dict", lambda: sess.run(y, [1]))
+    expect(
+        "Adam expected a learning rate as a number or a Tensor, received 'fast'",
+        lambda: nls.train.AdamOptimizer("fast"),
+    )
+    expect("whose number of axes is known", lambda: nl.layers.Dense(3)(x), ShapeError)

@@ -88,5 +88,9 @@ def hamming_network():
     noisy[:, np.random.default_rng(0).permutation(64)[::6]] *= -1
     _, steps = net.compete(noisy)
     print(f"with 11 of 64 pixels wrong: {net.score(noisy, y_test):.3f}, MAXNET takes {steps.mean():.0f} steps")
-    names = ["x₁", "x₂", "…", "x₆₄"], ["y₀", "y₁", "…", "y₉"], ["0", "1", "…", "9"]
-    return plots.unit_diagram(names), plots.images(net.exemplars_.reshape(10, 8, 8), titles=range(10), columns=5)
+    inputs, matches, answers = ["x₁", "x₂", "…", "x₆₄"], ["y₀", "y₁", "…", "y₉"], ["0", "1", "…", "9"]
+    counted = [(x_i, y_j) for x_i in inputs for y_j in matches if "…" not in (x_i, y_j)]
+    held_down = [("y₀", "y₁"), ("y₁", "y₀"), ("y₁", "y₉"), ("y₉", "y₁")]
+    won = [("y₀", "0"), ("y₁", "1"), ("y₉", "9")]
+    diagram = plots.unit_diagram([inputs, matches, answers], counted + held_down + won)
+    return diagram, plots.images(net.exemplars_.reshape(10, 8, 8), titles=range(10), columns=5)

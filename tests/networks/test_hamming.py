@@ -34,6 +34,13 @@ def test_maxnet_by_hand(engine):
     assert steps.tolist() == [4]
 
 
+def test_inhibition_is_one_over_classes_and_one():
+    net = HammingNetwork().fit([[1, 1, 1, 1], [-1, -1, -1, 1]], [0, 1])
+    activations, steps = net.compete([[1, 1, -1, 1]])  # 3 and 2 equal bits: 7/3 and 1, 2 and 2/9, 52/27 and 0
+    np.testing.assert_allclose(activations, [[52 / 27, 0]])
+    assert steps.tolist() == [3]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_equal_matches_are_left_as_they_are(engine):
     y, steps = run(engine, maxnet, np.array([[4.0, 4, 1], [0, 0, 0], [2, 0, 0]]), 0.25, 1000)

@@ -381,6 +381,7 @@ def test_cells_lie_where_the_units_do():
         for path in cells.get_paths():  # neighbours share an edge: half a unit from each middle
             edges = (path.vertices[:-1] + path.vertices[1:]) / 2 - path.vertices[:-1].mean(axis=0)
             np.testing.assert_allclose(np.linalg.norm(edges, axis=1), 0.5, atol=1e-9)
+            assert np.isclose(edges, [0.5, 0]).all(axis=1).any()  # to the right
         assert cells.get_array().tolist() == list(range(12))
 
 

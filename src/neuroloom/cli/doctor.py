@@ -114,9 +114,20 @@ def show_data_sets() -> None:
     missing = " (there is no such folder)" if folder and not Path(folder).is_dir() else ""
     show_fact("Data", f"{FOLDER_VARIABLE}={folder}{missing}" if folder else f"{FOLDER_VARIABLE} is not set")
     show_fact("Cache", str(cache_folder()))
+    show_programs()
     click.echo()
     rows = [(name, "built in") for name in ("digits", *TARGETS)]
     show_table(["Data set", "Where"], rows + [(LOADERS.get(name, name), whereabouts(name)) for name in SOURCES], left=2)
+
+
+def show_programs() -> None:
+    """Print where JAX keeps compiled programs for the next process, and how much that is."""
+    if not dispatch.installed("jax"):
+        return
+    folder = dispatch.load("jax").programs_folder()
+    sizes = [path.stat().st_size for path in folder.iterdir()] if folder and folder.is_dir() else []
+    held = f"{folder} ({len(sizes)} files, {sum(sizes) / 2**20:.1f} MB)" if folder else "not kept on disk"
+    show_fact("Programs", held)
 
 
 def whereabouts(dataset: str) -> str:

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,10 @@ class Engine(ABC):
     def precision(self) -> str:
         """What, beside shapes and dtypes, compiled programs depend on."""
         return ""
+
+    def programs_folder(self) -> Path | None:
+        """Where compiled programs are kept for other processes; None where they are not."""
+        return None
 
     def double(self) -> AbstractContextManager[Any]:
         """A `with` block inside which float64 stays float64, on engines that narrow it otherwise."""

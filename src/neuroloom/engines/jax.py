@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -42,6 +43,9 @@ class JaxEngine(Engine):
 
     def precision(self) -> str:
         return "x64" if jax.config.read("jax_enable_x64") else ""
+
+    def programs_folder(self) -> Path | None:
+        return jax_cache.folder()
 
     def double(self) -> AbstractContextManager[Any]:
         return jax.enable_x64(True)

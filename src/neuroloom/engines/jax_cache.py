@@ -8,6 +8,7 @@ import platform
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -20,10 +21,14 @@ LIMIT_DAYS = 30
 """Age at which a program goes in any case. Newer ones of the same program come at the next compilation."""
 
 
+def _setting(name: str) -> Any:
+    return getattr(jax.config, name)  # `read` refuses those that have a context manager
+
+
 def folder() -> Path | None:
     """The folder that this process keeps compiled programs in; None: it keeps none."""
-    named = jax.config.read("jax_compilation_cache_dir")
-    return Path(named) if named and jax.config.read("jax_enable_compilation_cache") else None
+    named = getattr(jax.config, "jax_compilation_cache_dir", None)
+    return Path(named) if named and getattr(jax.config, "jax_enable_compilation_cache", True) else None
 
 
 def enable() -> None:
@@ -36,7 +41,7 @@ def enable() -> None:
     written, or a file in it is damaged, programs are compiled as if there were none. Each kind of processor has its own
     part, since programs of one may not run on another.
     """
-    if os.environ.get(VARIABLE, "yes") in ("", "0") or jax.config.read("jax_compilation_cache_dir"):
+    if os.environ.get(VARIABLE, "yes") in ("", "0") or getattr(jax.config, "jax_compilation_cache_dir", None):
         return
     path = cache_folder("jax") / processor()
     try:

@@ -243,6 +243,8 @@ def shape_of(x: Any) -> Any:
     """The shape (batch first, as None) of an input, or a list of them."""
     if isinstance(x, list | tuple):
         return [shape_of(v) for v in x]
+    if x.shape is None:
+        raise ShapeError(f"A layer expected an input whose number of axes is known, received {x!r}.")
     return (None, *tuple(x.shape)[1:])
 
 

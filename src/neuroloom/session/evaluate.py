@@ -61,6 +61,16 @@ class Run:
     ) -> None:
         self.engine, self.state, self.key, self.training = engine, state, key, training
         self.values = Values(values, state)
+        self.past: dict[Variable, list[tuple[int, Array]]] = {}
+
+    def change(self, variable: Variable, value: Array, number: int) -> None:
+        """Give a variable a value; `number` is that of the node that does so."""
+        self.past.setdefault(variable, []).append((number, self.state.get(variable)))
+        self.state[variable] = value
+
+    def value_at(self, variable: Variable, number: int) -> Array:
+        """The value of a variable that the node of this number met."""
+        return next((old for changed, old in self.past.get(variable, ()) if changed > number), self.state[variable])
 
     def branch(self, values: dict[Any, Any], state: dict[Variable, Array] | None = None, key: Any = None) -> Run:
         """A run that knows what this one knows and more, and whose changes of variables do not count here."""
@@ -82,7 +92,7 @@ class Run:
         given = [self.values[n] for n in node.parents()]
         value = node.call.call(weights, given[0] if isinstance(node.args[0], Node) else given, context)
         for path, new in context.updates.items():
-            self.state[variables[path]] = new
+            self.change(variables[path], new, node.number)
         return value
 
     def _layer_key(self, node: Tensor) -> Any:

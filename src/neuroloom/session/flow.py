@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from neuroloom import ops, tree
+from neuroloom import tree
 from neuroloom.errors import GraphError
 from neuroloom.ops import draws
 from neuroloom.ops.graph import select
@@ -84,9 +84,8 @@ class While(_Parts):
         test, body = self.parts
 
         def step(values: list[Any], i: Any) -> Any:
-            goes_on = self.outputs(run, test, values, i)[0]
-            new = self.outputs(run, body, values, i)
-            return [ops.where(goes_on, a, b) for a, b in zip(new, values, strict=True)], i
+            goes_on = self.outputs(run, test, values, i)[0]  # what is not computed cannot make a gradient NaN
+            return run.engine.cond(goes_on, lambda: self.outputs(run, body, values, i), lambda: values), i
 
         return tuple(run.engine.scan(step, first, run.engine.arange(most))[0])
 

@@ -64,7 +64,11 @@ def _reduced(base: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         axis, keepdims = old.pop("reduction_indices", axis), old.pop("keep_dims", keepdims)
         axis = tuple(axis) if isinstance(axis, list) else axis
-        return _named(base, fn, input_tensor, axis=axis, keepdims=keepdims, name=name, **old)
+        input_tensor = convert_to_tensor(input_tensor)
+        whole = "int" in input_tensor.dtype and base in ("reduce_sum", "reduce_prod", "reduce_mean")
+        given = cast(input_tensor, "float32") if whole and base == "reduce_mean" else input_tensor
+        found = _named(base, fn, given, axis=axis, keepdims=keepdims, name=name, **old)
+        return cast(found, input_tensor.dtype) if whole else found
 
     return _dressed(function, base, fn)
 

@@ -40,13 +40,31 @@ class Gradient(Special):
             inner = run.branch({x: v for x, v in given.items() if x not in state}, state)
             for n in self.between:
                 inner.values.pop(n, None)
-            found = inner.compute(self.between, {x: given[x] for x in self.inner})
+            self._compute(run, inner, {x: given[x] for x in self.inner})
+            found = inner.values
             ends = [found[y] * (weights[i] if weights else 1) for i, y in enumerate(self.ys)]
             return sum(ops.sum(end) for end in ends), ()
 
-        at = [ops.zeros_like(run.values[x]) if x in self.inner else run.values[x] for x in self.xs]
+        at = [ops.zeros_like(run.values[x]) if x in self.inner else self._met(run, x) for x in self.xs]
         grads = run.engine.value_and_grad(total)(at)[1]
         return tuple(grads)
+
+    def _compute(self, run: Run, inner: Run, added: dict[Tensor, Any]) -> None:
+        """Compute the part with the values that variables had when it was computed first, not those assigned since."""
+        changed = [v for v in run.past if v not in self.xs]
+        for node in self.between if changed else ():
+            for v in changed:
+                inner.state[v] = run.value_at(v, node.number)
+            inner.compute([node], added)
+        if not changed:
+            inner.compute(self.between, added)
+
+    def _met(self, run: Run, x: Tensor) -> Any:
+        """The value of an x that the part was computed with."""
+        if not isinstance(x, Variable):
+            return run.values[x]
+        first = next((n.number for n in self.between if x in _uses(n)), 0)
+        return run.value_at(x, first)
 
     def reads(self) -> Any:
         return [*variables_of(self.between)[0], *(x for x in (*self.xs, *self.ys) if isinstance(x, Variable))]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -152,15 +152,16 @@ class Graph(Recorder):
             if isinstance(leaf, Node):
                 self.check(leaf)
         known = tree.map(lambda leaf: leaf.shape is not None if isinstance(leaf, Node) else True, [args, kwargs])
-        if not all(tree.leaves(known)):
-            return _unknown(call, args, kwargs, compute, weights)
-        try:
-            return infer(call, args, kwargs, compute, weights)
-        except ShapeError:
-            found = _as_fixed(args, kwargs, compute) if weights is None else None
-            if found is None:
-                raise
-            return found
+        with wide(leaf for leaf in tree.leaves([list(args), kwargs]) if isinstance(leaf, Tensor)):
+            if not all(tree.leaves(known)):
+                return _unknown(call, args, kwargs, compute, weights)
+            try:
+                return infer(call, args, kwargs, compute, weights)
+            except ShapeError:
+                found = _as_fixed(args, kwargs, compute) if weights is None else None
+                if found is None:
+                    raise
+                return found
 
     def node(self, call: Any, args: Any, kwargs: Any, shape: Shape, dtype: str) -> Tensor:
         if isinstance(call, Layer):
@@ -373,6 +374,11 @@ def kind_of(tensor: Tensor) -> str:
     return "layer" if isinstance(tensor.call, Layer) else "operation"
 
 
+def wide(tensors: Iterable[Tensor]) -> AbstractContextManager[Any]:
+    """Inside, engines keep 64 bits, if a tensor has them."""
+    return engines.current().double() if any(t.dtype.endswith("64") for t in tensors) else nullcontext()
+
+
 class _Here(threading.local):
     """What is in use in this thread."""
 
@@ -404,6 +410,9 @@ def current_sessions() -> list[Any]:
 DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "string")
 
 
+OLD_NAMES = {"float": "float32", "double": "float64", "int": "int32", float: "float32", int: "int32"}
+
+
 def config_dtype(dtype: Any) -> str | None:
     """The name of a dtype given as a name or as NumPy's.
 
@@ -412,7 +421,7 @@ def config_dtype(dtype: Any) -> str | None:
     """
     if dtype is None:
         return None
-    name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    name = OLD_NAMES.get(dtype) or (dtype if isinstance(dtype, str) else np.dtype(dtype).name)
     if name not in DTYPES:
         raise ConfigurationError(f"Unknown dtype {name!r}. {nearest(name, DTYPES)}")
     return name

@@ -7,15 +7,16 @@ from typing import Any
 
 from neuroloom import ops
 from neuroloom.errors import GraphError
+from neuroloom.session import rnn as rnn_cell
 from neuroloom.session.functions import _named, _one, cast, convert_to_tensor, gather
 from neuroloom.session.random import uniform_like
-from neuroloom.session.rnn import BasicLSTMCell, BasicRNNCell, GRUCell, dynamic_rnn
+from neuroloom.session.rnn import BasicLSTMCell, BasicRNNCell, GRUCell, MultiRNNCell, dynamic_rnn
 
 __all__ = [
-    "BasicLSTMCell", "BasicRNNCell", "GRUCell", "avg_pool", "bias_add", "conv2d", "dropout", "dynamic_rnn", "elu",
-    "embedding_lookup", "l2_loss", "log_softmax", "max_pool", "relu", "sigmoid", "sigmoid_cross_entropy_with_logits",
-    "softmax", "softmax_cross_entropy_with_logits", "softmax_cross_entropy_with_logits_v2", "softplus",
-    "sparse_softmax_cross_entropy_with_logits", "tanh",
+    "BasicLSTMCell", "BasicRNNCell", "GRUCell", "MultiRNNCell", "avg_pool", "bias_add", "conv2d", "dropout",
+    "dynamic_rnn", "elu", "embedding_lookup", "l2_loss", "log_softmax", "max_pool", "relu", "rnn_cell", "sigmoid",
+    "sigmoid_cross_entropy_with_logits", "softmax", "softmax_cross_entropy_with_logits",
+    "softmax_cross_entropy_with_logits_v2", "softplus", "sparse_softmax_cross_entropy_with_logits", "tanh",
 ]  # fmt: skip
 
 relu = _one("relu", ops.relu)

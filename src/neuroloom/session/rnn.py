@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from neuroloom import ops
+from neuroloom import ops, tree
 from neuroloom.errors import GraphError
 from neuroloom.session.evaluate import Part
 from neuroloom.session.flow import scan_part
@@ -93,6 +94,25 @@ class BasicLSTMCell(_Cell):
         return (zero, zero_copy(zero))
 
 
+class MultiRNNCell:
+    """Cells above each other; the state is a tuple with that of each."""
+
+    def __init__(self, cells: Sequence[Any]) -> None:
+        self.cells = list(cells)
+
+    def __call__(self, x: Any, state: Any) -> tuple[Any, Any]:
+        new = []
+        for i, (cell, own) in enumerate(zip(self.cells, state, strict=True)):
+            with variable_scope(f"cell_{i}"):
+                x, after = cell(x, own)
+            new.append(after)
+        return x, tuple(new)
+
+    def zero_state(self, x: Any) -> Any:
+        """Zeros for each row of x."""
+        return tuple(cell.zero_state(x) for cell in self.cells)
+
+
 def zero_copy(zero: Any) -> Any:
     """Zeros of the same shape."""
     return zeros_like(zero)
@@ -118,40 +138,44 @@ def dynamic_rnn(
         raise GraphError(f"dynamic_rnn expected inputs (batch, time, features), received {inputs!r}.")
     xs = inputs if time_major else transpose(inputs, (1, 0, 2))
     state = cell.zero_state(xs[0]) if initial_state is None else initial_state
-    several = isinstance(state, tuple)
-    first = list(state) if several else [state]
+    first = tree.leaves(state)
     counter = cast(first[0][:, 0] * 0, "int32")  # (batch,), the number of the step
-    body = _body(cell, xs, first, counter, several, sequence_length)
+    body = _body(cell, xs, state, counter, sequence_length)
     *last, _, outputs = scan_part(body, xs, [*first, counter], [*first, counter, _stacked(xs, body)], "rnn")
     outputs = outputs if time_major else transpose(outputs, (1, 0, 2))
-    return outputs, tuple(last) if several else last[0]
+    return outputs, _like(state, last)
+
+
+def _like(state: Any, leaves: Sequence[Any]) -> Any:
+    parts = iter(leaves)
+    return tree.map(lambda _: next(parts), state)
 
 
 def _stacked(xs: Tensor, body: Part) -> Tensor:
     output = body.outputs[-1]
-    return _Like((xs.shape[0], *output.shape), output.dtype)  # type: ignore[return-value]
+    return _Shape((xs.shape[0], *output.shape), output.dtype)  # type: ignore[return-value]
 
 
-class _Like:
+class _Shape:
     """A shape and a dtype."""
 
     def __init__(self, shape: Any, dtype: str) -> None:
         self.shape, self.dtype = shape, dtype
 
 
-def _body(cell: Any, xs: Tensor, first: list[Any], counter: Any, several: bool, lengths: Any) -> Part:
+def _body(cell: Any, xs: Tensor, state: Any, counter: Any, lengths: Any) -> Part:
     """One step as a part of the graph: (states, counter, x) -> (states, counter, output)."""
     graph = xs.graph
 
     def inner(like: Tensor, shape: Any) -> Any:
         return Tensor(graph, "rnn/step", None, (), {}, shape, like.dtype)
 
-    states = [inner(t, t.shape) for t in first]
+    states = [inner(t, t.shape) for t in tree.leaves(state)]
     count, x = inner(counter, counter.shape), inner(xs, xs.shape[1:])
 
     def make() -> list[Any]:
-        output, new = cell(x, tuple(states) if several else states[0])
-        new = list(new) if several else [new]
+        output, after = cell(x, _like(state, states))
+        new = tree.leaves(after)
         if lengths is not None:
             live = ops.expand_dims(count < convert_to_tensor(lengths), axis=1)
             new = [where(live, a, b) for a, b in zip(new, states, strict=True)]

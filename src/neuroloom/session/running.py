@@ -10,12 +10,12 @@ import numpy as np
 
 from neuroloom import config as settings
 from neuroloom import engines
-from neuroloom.errors import GraphError, ShapeError
+from neuroloom.errors import GraphError, NeuroloomError, ShapeError
 from neuroloom.layers import Layer
 from neuroloom.layers.base import show_shape
 from neuroloom.ops import draws
 from neuroloom.session.evaluate import Run, Special, needed, variables_of
-from neuroloom.session.graph import Graph, Tensor, Variable, current_sessions, get_default_graph
+from neuroloom.session.graph import Graph, Tensor, Variable, current_sessions, get_default_graph, wide
 from neuroloom.session.summary import Record
 from neuroloom.training.loop import program
 from neuroloom.typing import Array
@@ -50,9 +50,27 @@ class Plan:
         self.kept = [v for v in written if v not in self.reads]
         self.needs_key = any(_draws(t, training) for t in self.order)
         self.engine = session.engine
-        self.values = [self.engine.asarray(t.value, t.dtype) for t in self.constants]
+        self.tensors = [*self.order, *self.constants, *self.fed, *self.reads]
+        with wide(self.tensors):
+            self.values = [self.engine.asarray(t.value, t.dtype) for t in self.constants]
         names = (tuple(t.number for t in self.fetched), tuple(t.number for t in fed), training)
-        self.run = program(self.engine, ("session", session.graph.number, names), lambda: self._compute).run
+        with wide(self.tensors):
+            self._program = program(self.engine, ("session", session.graph.number, names), lambda: self._compute)
+
+    def run(self, *given: Any) -> Any:
+        """The outputs, and the new values of the variables.
+
+        Raises:
+            GraphError: the engine refuses an operation.
+        """
+        with wide(self.tensors):
+            try:
+                return self._program.run(*given)
+            except (NeuroloomError, KeyboardInterrupt):
+                raise
+            except Exception as error:  # whatever the engine raises
+                names = ", ".join(repr(t.name) for t in self.fetched)
+                raise GraphError(f"{names} cannot be computed: {str(error).strip().splitlines()[0]}") from error
 
     def _first_read(self, read: list[Variable], written: list[Variable]) -> list[Variable]:
         """The variables whose value from before the run counts."""
@@ -162,6 +180,8 @@ class Session:
         return answers[self._tensor(fetches)]
 
     def _fed(self, feed_dict: Mapping[Any, Any]) -> tuple[list[Tensor], list[Any], bool]:
+        if not isinstance(feed_dict, Mapping):
+            raise GraphError(f"feed_dict expected a dict of values by placeholder, received {feed_dict!r}.")
         fed, arrays, training = [], [], False
         for given, value in feed_dict.items():
             tensor = self._tensor(given)
@@ -178,7 +198,10 @@ class Session:
             array = _converted(tensor, array)
         if tensor.shape is not None and array.shape != tensor.shape:
             _check_shape(tensor, array)
-        return array if self.engine.compiles and array.dtype.itemsize < 8 else self.engine.asarray(array, tensor.dtype)
+        if self.engine.compiles and array.dtype.itemsize < 8:
+            return array
+        with wide([tensor]):
+            return self.engine.asarray(array.copy(), tensor.dtype)  # the caller may go on changing his
 
     def _plan(self, fetched: list[Tensor], fed: list[Tensor], training: bool) -> Plan:
         key = (tuple(map(id, fetched)), tuple(map(id, fed)), training)
@@ -230,7 +253,8 @@ class Session:
                 array = _converted(variable, np.asarray(value))
                 if tuple(array.shape) != tuple(variable.shape):
                     _check_shape(variable, array)
-                self._values[variable] = self.engine.asarray(array, variable.dtype)
+                with wide([variable]):
+                    self._values[variable] = self.engine.asarray(array.copy(), variable.dtype)
 
     # ------------------------------------------------------------------------------------------------- closing
 

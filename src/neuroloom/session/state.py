@@ -22,7 +22,7 @@ class Assign(Special):
     def apply(self, run: Run, node: Tensor) -> Any:
         value = run.engine.astype(run.values[node.args[0]], self.variable.dtype)
         new = value if not self.sign else run.state[self.variable] + self.sign * value
-        run.state[self.variable] = new
+        run.change(self.variable, new, node.number)
         return new
 
     def reads(self) -> Iterable[Variable]:
@@ -42,7 +42,7 @@ class Initialize(Special):
 
     def apply(self, run: Run, node: Tensor) -> Any:
         for variable, first in zip(self.variables, node.args, strict=True):
-            run.state[variable] = run.engine.astype(run.values[first], variable.dtype)
+            run.change(variable, run.engine.astype(run.values[first], variable.dtype), node.number)
 
     def writes(self) -> Iterable[Variable]:
         return self.variables

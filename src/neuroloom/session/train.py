@@ -39,10 +39,10 @@ class Apply(Special):
         slots = {name: {p: run.state[v] for p, v in zip(paths, of, strict=True)} for name, of in self.slots.items()}
         params, slots = self.rule.update(params, self.rule.clip(grads), slots, rate, run.state[self.step])
         for path, variable in zip(paths, self.variables, strict=True):
-            run.state[variable] = params[path]
+            run.change(variable, params[path], node.number)
             for name, of in self.slots.items():
-                run.state[of[int(path)]] = slots[name][path]
-        run.state[self.step] = run.state[self.step] + 1
+                run.change(of[int(path)], slots[name][path], node.number)
+        run.change(self.step, run.state[self.step] + 1, node.number)
 
     def reads(self) -> Any:
         return [*self.variables, *(v for of in self.slots.values() for v in of), self.step]
@@ -58,16 +58,15 @@ class Optimizer:
     """
 
     def __init__(self, learning_rate: Any, rule: Any, name: str) -> None:
-        if isinstance(learning_rate, Tensor):
-            self.rate: Any = learning_rate
-        else:
-            self.rate = float(learning_rate)
+        if not isinstance(learning_rate, Tensor | int | float | np.number):
+            raise GraphError(f"{name} expected a learning rate as a number or a Tensor, received {learning_rate!r}.")
+        self.rate: Any = learning_rate if isinstance(learning_rate, Tensor) else float(learning_rate)
         self.rule, self.name = rule, name
 
     def compute_gradients(self, loss: Tensor, var_list: Sequence[Variable] | None = None) -> list[tuple[Any, Variable]]:
         """Pairs (gradient, variable); the gradient is None where the loss does not depend on the variable."""
         with loss.graph.as_default():
-            variables = list(trainable_variables() if var_list is None else var_list)
+            variables = list(var_list or (v for v in trainable_variables() if "float" in v.dtype))
         if not variables:
             raise GraphError("There are no variables to train.")
         return list(zip(gradients(loss, variables), variables, strict=True))
@@ -121,7 +120,7 @@ class GradientDescentOptimizer(Optimizer):
 
 
 class MomentumOptimizer(Optimizer):
-    """v ← μ v - η g; w ← w + v."""
+    """v ← μ v - η g; w ← w + v, as in Keras. With a rate that changes, v ← μ v + g; w ← w - η v differs from it."""
 
     def __init__(self, learning_rate: Any, momentum: float, use_nesterov: bool = False, name: str = "Momentum") -> None:
         super().__init__(learning_rate, optimizers.SGD(momentum=momentum, nesterov=use_nesterov), name)
@@ -138,7 +137,7 @@ class AdamOptimizer(Optimizer):
 
 
 class RMSPropOptimizer(Optimizer):
-    """RMSprop; see `neuroloom.optimizers.RMSprop`."""
+    """RMSprop; see `neuroloom.optimizers.RMSprop`: its running mean of g² starts from 0, elsewhere also from 1."""
 
     def __init__(
         self, learning_rate: Any, decay: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-10,

@@ -1,0 +1,120 @@
+"""What the JAX engine does for speed on the CPU: XLA's options, and gradients that are written out."""
+
+import jax
+import numpy as np
+import pytest
+
+import neuroloom as nl
+from neuroloom.engines import jax_options as options
+from neuroloom.engines.base import Windows
+
+
+# ------------------------------------------------------------------------------------------------ XLA's options
+
+
+def chosen(fn, *shapes):
+    return options.options_for(jax.make_jaxpr(fn)(*(np.ones(s, np.float32) for s in shapes)).jaxpr)
+
+
+def test_options_follow_what_a_program_computes():
+    engine = nl.engines.load("jax")
+
+    def over_time(h, w):
+        return engine.scan(lambda h, _: (h @ w, None), h, np.ones(3))[0]
+
+    def steps(h, w):
+        return engine.loop(0, 3, lambda i, h: (h @ w, True), h)
+
+    windows = Windows((1, 1), ((0, 0), (0, 0)), (1, 1))
+    assert chosen(lambda a, b: a @ b, (32, 32), (32, 32)) == options.SMALL  # 2¹⁵ multiplications
+    assert chosen(lambda a, b: a @ b, (32, 33), (33, 32)) == options.PRODUCTS
+    assert chosen(lambda a: a + 1, (4, 4)) == options.PRODUCTS
+    assert chosen(over_time, (33, 33), (33, 33)) == options.RECURRENT
+    assert chosen(steps, (33, 33), (33, 33)) == options.PRODUCTS
+    assert chosen(jax.grad(lambda h, w: over_time(h, w).sum()), (33, 33), (33, 33)) == options.RECURRENT
+    assert chosen(lambda x, k: engine.conv(x, k, windows), (2, 8, 8, 9), (3, 3, 9, 2)) == options.PRODUCTS
+    assert chosen(lambda a, b: over_time(a, b) @ b, (4, 4), (4, 4)) == options.SMALL
+
+
+def test_options_that_xla_does_not_have_are_left_out(monkeypatch):
+    assert options.known(tuple(options.PRODUCTS.items())) and options.known(tuple(options.SMALL.items()))
+    unknown = {"xla_cpu_option_of_another_version": "1"}
+    assert not options.known(tuple(unknown.items()))
+    monkeypatch.setattr(options, "options_for", lambda program: unknown)
+    assert options.compiled(lambda a: a + 1)(np.float32(1)) == 2
+
+
+# ------------------------------------------------------------------------------------------------ written-out gradients
+
+
+def lstm_by_hand(x, kernel, recurrent, bias, h, c):
+    """All outputs and the last states, step by step in float64."""
+    outputs, sigmoid = [], lambda z: 1 / (1 + np.exp(-z))
+    for t in range(x.shape[1]):
+        i, f, z, o = np.split(x[:, t] @ kernel + h @ recurrent + bias, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(z)
+        h = sigmoid(o) * np.tanh(c)
+        outputs.append(h)
+    return np.stack(outputs, 1), h, c
+
+
+def numbers(*shapes):
+    rng = np.random.default_rng(3)
+    return [rng.normal(size=shape) for shape in shapes]
+
+
+def central(value, arrays, i, step=1e-6):
+    """∂ value / ∂ arrays[i] by central differences."""
+    result = np.zeros_like(arrays[i])
+    for place in np.ndindex(result.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = [a.copy() for a in arrays]
+            moved[i][place] += sign * step
+            ends.append(value(*moved))
+        result[place] = (ends[0] - ends[1]) / (2 * step)
+    return result
+
+
+def test_the_lstms_gradient_is_that_of_central_differences():
+    """Of every argument and through every result: outputs, last h, last c; also from first states that are not zero."""
+    engine = nl.engines.load("jax")
+    arrays = numbers((3, 4, 2), (2, 20), (5, 20), (20,), (3, 5), (3, 5))
+    weights = numbers((3, 4, 5), (3, 5), (3, 5))
+
+    def by_hand(*arrays):
+        return sum((w * r).sum() for w, r in zip(weights, lstm_by_hand(*arrays), strict=True))
+
+    def here(x, kernel, recurrent, bias, h, c):
+        return sum((w * r).sum() for w, r in zip(weights, engine.lstm(x, h, c, kernel, recurrent, bias), strict=True))
+
+    with engine.double():
+        assert float(here(*arrays)) == pytest.approx(by_hand(*arrays), rel=1e-10)
+        value, gradients = jax.value_and_grad(here, tuple(range(6)))(*arrays)
+        assert float(value) == pytest.approx(by_hand(*arrays), rel=1e-10)
+        for i, gradient in enumerate(gradients):
+            assert np.allclose(gradient, central(by_hand, arrays, i), rtol=1e-6, atol=1e-8), i
+
+
+def test_the_lstms_gradient_for_many_networks_at_once():
+    engine = nl.engines.load("jax")
+    x, kernel, recurrent, bias, zeros = numbers((2, 3, 4, 2), (2, 2, 12), (2, 3, 12), (2, 12), (2, 3, 3))
+    one = jax.grad(lambda k, x, r, b, z: engine.lstm(x, z, z, k, r, b)[1].sum())
+    with engine.double():
+        together = jax.vmap(one)(kernel, x, recurrent, bias, 0 * zeros)
+        for i in range(2):
+            assert np.allclose(together[i], one(kernel[i], x[i], recurrent[i], bias[i], 0 * zeros[i]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("units", [1, 32, 33])
+@pytest.mark.parametrize("rows", [(5,), (2, 3)])
+def test_narrow_and_wide_layers_compute_the_same(units, rows):
+    """y = x W + b and its gradients, below and above the width where the product is written otherwise."""
+    engine = nl.engines.load("jax")
+    x, w, b, g = numbers((*rows, 7), (7, units), (units,), (*rows, units))
+    flat = x.reshape(-1, 7), g.reshape(-1, units)
+    with engine.double():
+        assert np.allclose(engine.affine(x, w, b), x @ w + b, rtol=1e-12)
+        found = jax.grad(lambda *a: (g * engine.affine(*a)).sum(), (0, 1, 2))(x, w, b)
+    for got, want in zip(found, (g @ w.T, flat[0].T @ flat[1], flat[1].sum(0)), strict=True):
+        assert np.allclose(got, want, rtol=1e-10)
