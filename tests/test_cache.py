@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from neuroloom.cli.doctor import doctor
 from neuroloom.engines import jax_cache
 
 TRAIN = """
@@ -131,3 +133,12 @@ def test_each_kind_of_processor_has_a_name_of_its_own(monkeypatch):
     assert here == jax_cache.processor() and "/" not in here
     monkeypatch.setattr(jax_cache.Path, "read_text", lambda self: "model name: other\nflags: fpu sse2\n")
     assert jax_cache.processor() != here
+
+
+def test_the_doctor_says_where_programs_are_and_how_much_that_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(jax_cache, "folder", lambda: tmp_path)
+    entry(tmp_path, "a", 3 << 20, 1)
+    text = " ".join(CliRunner().invoke(doctor, []).output.split())
+    assert "Programs /" in text and "(1 files, 3.0 MB)" in text
+    monkeypatch.setattr(jax_cache, "folder", lambda: None)
+    assert "Programs not kept on disk" in " ".join(CliRunner().invoke(doctor, []).output.split())

@@ -8,7 +8,6 @@ import neuroloom as nl
 from neuroloom.engines import jax_options as options
 from neuroloom.engines.base import Windows
 
-
 # ------------------------------------------------------------------------------------------------ XLA's options
 
 

@@ -189,7 +189,7 @@ def test_learning_is_that_of_a_slow_loop(kind, distance, decay, grid, training, 
         shape=(3, 4), grid=grid, neighborhood=kind, distance=distance, training=training, init="sample",
         learning_rate=rates, radius=radii, decay=decay, epochs=1, random_state=5, engine="numpy",
     ).fit(X)  # fmt: skip
-    first = som_first(som, X)
+    first = som._first(som._settled(), X)
     at = np.array([(i * (0.75**0.5 if grid == "hexagonal" else 1), j + (i % 2) * (grid == "hexagonal") / 2)
                    for i, j in itertools.product(range(3), range(4))])  # fmt: skip
     found = som.set_params(epochs=epochs).fit(X).weights_
@@ -200,10 +200,6 @@ def test_learning_is_that_of_a_slow_loop(kind, distance, decay, grid, training, 
         expected = slow_batch(X, first, at, epochs, radii, *rest)
     np.testing.assert_allclose(found, expected, rtol=2e-4, atol=2e-5)
     assert abs(found - first).max() > 0.1
-
-
-def som_first(som, X):
-    return som._first(som._settled(), X)
 
 
 @pytest.mark.parametrize("training", ["online", "batch"])

@@ -122,9 +122,10 @@ def show_data_sets() -> None:
 
 def show_programs() -> None:
     """Print where JAX keeps compiled programs for the next process, and how much that is."""
-    if not dispatch.installed("jax"):
+    try:
+        folder = dispatch.load("jax").programs_folder()
+    except Exception:  # the engine's line says why it does not load
         return
-    folder = dispatch.load("jax").programs_folder()
     sizes = [path.stat().st_size for path in folder.iterdir()] if folder and folder.is_dir() else []
     held = f"{folder} ({len(sizes)} files, {sum(sizes) / 2**20:.1f} MB)" if folder else "not kept on disk"
     show_fact("Programs", held)

@@ -97,7 +97,7 @@ class ELMRegressor(RegressorMixin, _Extreme):
 class ELMClassifier(ClassifierMixin, _Extreme):
     """Extreme learning machine that classifies: the output of a class is to be 1 for its examples, else -1.
 
-    The network, the arguments and the source are those of `ELMRegressor`; two classes share one output.
+    The network and the arguments are those of `ELMRegressor`; two classes share one output.
 
     Args:
         n_hidden: hidden units.
@@ -107,6 +107,8 @@ class ELMClassifier(ClassifierMixin, _Extreme):
     Attributes:
         classes_: the labels.
         hidden_coef_, hidden_intercept_, coef_, intercept_: as of `ELMRegressor`.
+
+    Source: G.-B. Huang, Q.-Y. Zhu and C.-K. Siew, "Extreme learning machine", Neurocomputing 70 (2006).
 
     >>> import numpy as np
     >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]), np.array([0, 1, 1, 0])  # no line separates them

@@ -137,7 +137,7 @@ class RBFRegressor(RegressorMixin, _Radial):
 class RBFClassifier(ClassifierMixin, _Radial):
     """Radial basis function network that classifies: the output of a class is to be 1 for its examples, else -1.
 
-    The units, the arguments and the source are those of `RBFRegressor`; two classes share one output.
+    The units and the arguments are those of `RBFRegressor`; two classes share one output.
 
     Args:
         n_centers: how many units, at most one per different example.
@@ -149,6 +149,9 @@ class RBFClassifier(ClassifierMixin, _Radial):
     Attributes:
         classes_: the labels.
         centers_, widths_, coef_, intercept_, error_reduction_, loss_curve_: as of `RBFRegressor`.
+
+    Source: D. Broomhead and D. Lowe, "Multivariable functional interpolation and adaptive networks", Complex Systems 2
+    (1988).
 
     >>> import numpy as np
     >>> X, y = np.array([[0, 0], [0, 1], [1, 0], [1, 1.0]]), np.array([0, 1, 1, 0])  # no line separates them

@@ -3,6 +3,7 @@
 No global state is touched: nothing appears on a screen, and no figure stays in memory after its last use.
 """
 
+from neuroloom.plots.approximation import approximation
 from neuroloom.plots.curves import best_epoch, curves
 from neuroloom.plots.diagram import Box, Drawing, draw
 from neuroloom.plots.evaluation import confusion_matrix, residuals
@@ -13,6 +14,7 @@ from neuroloom.plots.population import population, reliability
 from neuroloom.plots.style import svg
 
 __all__ = [
+    "approximation",
     "curves", "best_epoch", "confusion_matrix", "residuals", "images", "decision_regions", "hinton",
     "energies", "recalls", "unit_diagram", "population", "reliability", "svg", "Box",
     "Drawing", "draw", "component_planes", "hit_map", "label_map", "u_matrix", "unit_graph",
