@@ -32,6 +32,8 @@ def test_options_follow_what_a_program_computes():
     assert chosen(steps, (33, 33), (33, 33)) == options.PRODUCTS
     assert chosen(jax.grad(lambda h, w: over_time(h, w).sum()), (33, 33), (33, 33)) == options.RECURRENT
     assert chosen(lambda x, k: engine.conv(x, k, windows), (2, 8, 8, 9), (3, 3, 9, 2)) == options.PRODUCTS
+    both = lambda x, k, a: engine.conv(x, k, windows).sum() + over_time(a, a)  # noqa: E731
+    assert chosen(both, (2, 8, 8, 9), (3, 3, 9, 2), (4, 4)) == options.PRODUCTS
     assert chosen(lambda a, b: over_time(a, b) @ b, (4, 4), (4, 4)) == options.SMALL
 
 

@@ -155,7 +155,7 @@ class GMLVQ(TransformerMixin, _Descending):
 
     def transform(self, X: Any) -> np.ndarray:
         """Ω x, (rows, rank)."""
-        return self._rows(X, reset=False) @ self.omega_.T
+        return self._rows(X, reset=False).astype(np.float64) @ self.omega_.T
 
 
 class RSLVQ(_Descending):
