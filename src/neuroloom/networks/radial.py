@@ -111,7 +111,7 @@ class RBFRegressor(RegressorMixin, _Radial):
     >>> import numpy as np
     >>> x = np.linspace(0, 6, 60)[:, None]
     >>> net = RBFRegressor(n_centers=8, random_state=0).fit(x, np.sin(x[:, 0]))
-    >>> bool(abs(net.predict(x) - np.sin(x[:, 0])).max() < 0.02)
+    >>> bool(abs(net.predict(x) - np.sin(x[:, 0])).max() < 0.05)
     True
     """
 
