@@ -204,6 +204,7 @@ def test_download_is_checked_and_kept_apart(monkeypatch, tmp_path):
         return str(path / fname)
 
     monkeypatch.setattr(pooch, "retrieve", retrieve)
+    monkeypatch.delenv("NEUROLOOM_CACHE", raising=False)
     found = locate("fashion-mnist", "t10k-labels-idx1-ubyte.gz")
     assert found == tmp_path / "cache" / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz"
     assert asked["known_hash"].startswith("sha256:67da17c7") and asked["url"].startswith("https://")

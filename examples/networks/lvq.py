@@ -66,7 +66,7 @@ def gmlvq():
     x, y = _iris()
     net = GMLVQ(random_state=0).fit(StandardScaler().fit_transform(x), y)
     names = ["sepal l.", "sepal w.", "petal l.", "petal w."]
-    return _diagram(), plots.hinton(net.relevance_matrix_, names, names, "Λ = Ωᵀ Ω")
+    return _diagram(), plots.hinton(net.relevance_matrix_, names, ["s.l.", "s.w.", "p.l.", "p.w."], "Λ = Ωᵀ Ω")
 
 
 def rslvq():
