@@ -55,9 +55,9 @@ class McCullochPitts(TransformerMixin, Network):
     Mathematical Biophysics 5 (1943).
 
     >>> X = [[0, 0], [0, 1], [1, 0], [1, 1]]
-    >>> McCullochPitts(threshold=2).fit_transform(X).ravel()        # and
+    >>> McCullochPitts(threshold=2).fit_transform(X).ravel()  # and
     array([0., 0., 0., 1.])
-    >>> McCullochPitts(weights=[1, -1]).fit_transform(X).ravel()    # the first and not the second
+    >>> McCullochPitts(weights=[1, -1]).fit_transform(X).ravel()  # the first and not the second
     array([0., 0., 1., 0.])
     """
 
@@ -212,7 +212,7 @@ class DeltaRule(RegressorMixin, _LeastMeanSquares):
     Source: B. Widrow, M. Hoff, IRE WESCON Convention Record 4 (1960); D. Rumelhart, G. Hinton, R. Williams, "Learning
     internal representations by error propagation", in Parallel Distributed Processing 1 (1986), for φ that bends.
 
-    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [-3.0, -1.0, 3.0, 5.0]       # y = 2 x + 1
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [-3.0, -1.0, 3.0, 5.0]  # y = 2 x + 1
     >>> net = DeltaRule(tol=0, random_state=0).fit(X, y)
     >>> print(net.coef_.round(3), net.intercept_.round(3))
     [[2.]] [1.]
