@@ -41,9 +41,9 @@ def _forward(x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias
 
     def step(t: Array, state: Any) -> Any:
         h, c, gates, hs, cs = state
-        a = _apart(jnp.tanh(_at(gates, t) + h @ inner + first) * scale + (1 - scale))
+        a = jnp.tanh(_at(gates, t) + h @ inner + first) * scale + (1 - scale)
         i, f, z, o = jnp.split(a, 4, axis=1)
-        c = _apart(f * c + i * z)
+        c = f * c + i * z
         h = o * jnp.tanh(c)
         return h, c, _put(gates, a, t), _put(hs, h, t + 1), _put(cs, c, t + 1)
 
@@ -55,20 +55,20 @@ def _forward(x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias
 def _backward(saved: Any, given: Any) -> tuple[Array, ...]:
     xs, kernel, recurrent, gates, hs, cs = saved
     outputs, dh, dc = given
-    steps, back, dhs = xs.shape[0], recurrent.T, jnp.moveaxis(outputs, 1, 0)
+    back = recurrent.T
 
-    def step(n: Array, state: Any) -> Any:
-        dh, dc, gates = state
-        t = steps - 1 - n
-        before, tanh_c = _at(cs, t), _apart(jnp.tanh(_at(cs, t + 1)))
-        i, f, z, o = jnp.split(_at(gates, t), 4, axis=1)
-        dh = dh + _at(dhs, t)
-        dc = _apart(dc + dh * o * (1 - tanh_c * tanh_c))
+    def step(state: Any, now: Any) -> Any:
+        dh, dc = state
+        a, before, c, d_output = now
+        i, f, z, o = jnp.split(a, 4, axis=1)
+        tanh_c = jnp.tanh(c)
+        dh = dh + d_output
+        dc = dc + dh * o * (1 - tanh_c * tanh_c)
         parts = dc * z * i * (1 - i), dc * before * f * (1 - f), dc * i * (1 - z * z), dh * tanh_c * o * (1 - o)
-        d = _apart(jnp.concatenate(parts, axis=1))
-        return d @ back, dc * f, _put(gates, d, t)
+        d = jnp.concatenate(parts, axis=1)
+        return (d @ back, dc * f), d
 
-    dh, dc, ds = lax.fori_loop(0, steps, step, (dh, dc, gates))
+    (dh, dc), ds = lax.scan(step, (dh, dc), (gates, cs[:-1], cs[1:], jnp.moveaxis(outputs, 1, 0)), reverse=True)
     flat = ds.reshape(-1, ds.shape[-1])  # (time * batch, 4 units)
     d_kernel = _transposed_product(xs.reshape(-1, xs.shape[-1]), flat)
     d_recurrent = _apart(hs[:-1].reshape(-1, hs.shape[-1]).T) @ flat
