@@ -47,6 +47,26 @@ def test_the_shuffle_is_the_same_on_every_engine(engine):
 GOLDEN = [[[6, 3, 7, 9], [4, 1, 0, 5], [8, 2]], [[7, 4, 8, 1], [6, 5, 3, 0], [9, 2]]]
 
 
+def test_rows_laid_out_make_the_same_batches(engine, monkeypatch):
+    feed = numbered(engine, 10, 4, seed=7)
+    for laid_out in (True, False):
+        if not laid_out:
+            monkeypatch.setattr(feed_module, "LAID_OUT_BYTES", 0)
+        segments = [segment.laid_out(engine) for segment in feed.epoch(0)]
+        assert {segment.order is None for segment in segments} == {laid_out}
+        assert [[s.room, s.steps] for s in segments] == [[2, 2], [1, 1]]
+        batches = [s.batch(engine, i) for s in segments for i in range(s.steps)]
+        assert [engine.to_numpy(batch["x"]).ravel().tolist() for batch in batches] == GOLDEN[0]
+
+
+def test_an_epoch_prepared_is_the_epoch_that_comes(engine):
+    feed = numbered(engine, 10, 4, seed=7)
+    feed.prepare(1)
+    assert drawn(feed, 0) == GOLDEN[0]  # another one than was prepared
+    feed.prepare(1)
+    assert drawn(feed, 1) == GOLDEN[1]
+
+
 def test_epochs_differ_and_repeat_with_the_seed():
     jax = engines.load("jax")
     orders = [numbered(jax, 50, 50, seed=seed).order(epoch).tolist() for seed in (1, 2) for epoch in (0, 1)]

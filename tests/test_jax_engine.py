@@ -6,6 +6,7 @@ import pytest
 
 import neuroloom as nl
 from neuroloom.engines import jax_options as options
+from neuroloom.engines import jax_products
 from neuroloom.engines.base import Windows
 
 # ------------------------------------------------------------------------------------------------ XLA's options
@@ -107,10 +108,12 @@ def test_the_lstms_gradient_for_many_networks_at_once():
             assert np.allclose(together[i], one(kernel[i], x[i], recurrent[i], bias[i], 0 * zeros[i]), rtol=1e-12)
 
 
+@pytest.mark.parametrize("tiny", [0, jax_products.TINY])
 @pytest.mark.parametrize("units", [1, 32, 33])
 @pytest.mark.parametrize("rows", [(5,), (2, 3)])
-def test_narrow_and_wide_layers_compute_the_same(units, rows):
-    """y = x W + b and its gradients, below and above the width where the product is written otherwise."""
+def test_tiny_narrow_and_wide_layers_compute_the_same(units, rows, tiny, monkeypatch):
+    """y = x W + b and its gradients, on both sides of each size where the product is written otherwise."""
+    monkeypatch.setattr(jax_products, "TINY", tiny)
     engine = nl.engines.load("jax")
     x, w, b, g = numbers((*rows, 7), (7, units), (units,), (*rows, units))
     flat = x.reshape(-1, 7), g.reshape(-1, units)

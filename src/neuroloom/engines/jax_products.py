@@ -12,6 +12,8 @@ instead of 188; for 10,000 features and 16 units 2.7 ms instead of 4.1.
 
 from __future__ import annotations
 
+import math
+
 from jax import lax
 
 from neuroloom.typing import Array
@@ -19,9 +21,14 @@ from neuroloom.typing import Array
 NARROW = 32
 """Up to this many units the product is written from the kernel's side."""
 
+TINY = 1 << 10
+"""Up to this many multiplications the product is written as a sum, which XLA fuses with what stands around it."""
+
 
 def affine(x: Array, kernel: Array, bias: Array) -> Array:
     """See `Engine.affine`."""
+    if math.prod(x.shape) * kernel.shape[-1] <= TINY:
+        return (x[..., :, None] * kernel).sum(-2) + bias
     if kernel.shape[-1] > NARROW:
         return x @ kernel + bias
     rows = x.reshape(-1, x.shape[-1])

@@ -70,7 +70,7 @@ class Model(Structure):
     def _forget_training(self) -> None:
         self._task: Task | None = None
         self._slots: Tree = None
-        self._step = 0
+        self._step: Any = 0  # a number or a scalar of the engine: to read one costs as much as a small epoch's steps
         self._epochs_seen = 0
         self._rate: float | None = None
 
@@ -123,7 +123,7 @@ class Model(Structure):
         """The current learning rate; a new one counts from the next chunk of steps on."""
         rate = self.optimizer.learning_rate
         if isinstance(rate, Schedule):
-            return float(rate(self._step))
+            return float(rate(int(self._step)))
         return rate if self._rate is None else self._rate
 
     @learning_rate.setter
@@ -268,7 +268,7 @@ class Model(Structure):
         else:  # in the order of the parameters, which another engine may have changed
             slots = {name: {path: engine.asarray(slot[path]) for path in params} for name, slot in self._slots.items()}
         self._replaced = False
-        return {"params": params, "frozen": frozen, "slots": slots, "step": engine.scalar(self._step, "int32")}
+        return {"params": params, "frozen": frozen, "slots": slots, "step": engine.scalar(int(self._step), "int32")}
 
     def _split(self, engine: Engine) -> tuple[dict[str, Array], dict[str, Array]]:
         """(weights that training changes, other weights), by path."""
@@ -292,7 +292,7 @@ class Model(Structure):
     def _keep(self, state: Tree) -> None:
         """Take the weights and the optimizer's state from a training state."""
         self.network.assign(tree.from_items([*state["params"].items(), *state["frozen"].items()]))
-        self._slots, self._step = state["slots"], int(state["step"])
+        self._slots, self._step = state["slots"], state["step"]
 
     def _training_rows(
         self, x: Any, y: Any, sample_weight: Any, class_weight: Any, validation_split: float
@@ -351,7 +351,7 @@ class Model(Structure):
         bad = self._weight_not_finite(engine)
         if bad:
             return f"The weight {bad!r} is not finite since the step before: its gradient overflowed."
-        ctx = Context(True, engine.fold_in(engine.key(self._seed), self._step))
+        ctx = Context(True, engine.fold_in(engine.key(self._seed), int(self._step)))
         arrays = Weights(self.network.arrays(engine))
         layer = self.network.first_not_finite(arrays, inputs_of(self.network, batch["x"]), ctx)
         return f"The first layer whose output is not finite: {layer!r}." if layer else "All layers' outputs are finite."

@@ -60,8 +60,10 @@ class Shard:
         shuffle: bool,
         data: Data,
         held_out: Data | None,
+        epochs: int,
     ) -> None:
         self.engine, self.models, self.size, self.halted = engine, models, batch_size, False
+        self.epochs = epochs
         self.task: Task = without(models[0]._make_task().detached())
         self.columns = self.task.columns
         seeds = [model._seed for model in models] if shuffle else None
@@ -103,7 +105,12 @@ class Shard:
 
     def epoch(self, number: int) -> Iterator[tuple[Chunk, Logs]]:
         """Run an epoch: each chunk with the means over the members that learn."""
-        for state, chunk in self.runner.epoch(self.state, {}, self.feed, number, self.keys):
+
+        def meanwhile() -> None:
+            if number + 1 < self.epochs:
+                self.feed.prepare(number + 1)
+
+        for state, chunk in self.runner.epoch(self.state, {}, self.feed, number, self.keys, meanwhile=meanwhile):
             self.state = state
             if self.halted or not math.isfinite(chunk.rows[-1, 0]):  # nobody learns any more
                 break
@@ -137,7 +144,7 @@ class Shard:
     def _first_state(self) -> Tree:
         for model in self.models:
             model._draw()
-        members = {**self._weights(), "step": self._asarray([model._step for model in self.models], np.int32)}
+        members = {**self._weights(), "step": self._asarray([int(model._step) for model in self.models], np.int32)}
         members["slots"] = self._slots(members["params"])
         one, n = self.task.fresh_metrics(self.engine), len(self.models)
         self._no_data = tree.map(lambda a: self._stacked([a] * n), one)

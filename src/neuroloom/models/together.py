@@ -62,6 +62,7 @@ class Together:
                 course.shuffle,
                 data.of(part),
                 held_out and held_out.of(part),
+                course.epochs,
             )
             for part in parts
         ]

@@ -30,6 +30,9 @@ RESIDENT_SHARE = 0.5
 NARROW_BYTES = 16 << 20
 """Inputs from this size on are kept as bytes where bytes hold them exactly: pixels, multi-hot and one-hot vectors."""
 
+LAID_OUT_BYTES = 1 << 20
+"""Up to this size a chunk copies all rows at once: gathering them step by step costs a small network a fifth."""
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -40,6 +43,11 @@ class Segment:
     steps: int
     batch_size: int
 
+    @property
+    def room(self) -> int:
+        """How many batches the arrays hold: `steps`, or more where a last stretch is padded."""
+        return (tree.first(self.rows) if self.order is None else self.order).shape[0] // self.batch_size
+
     def batch(self, engine: Engine, i: Any) -> Tree:
         """The rows of batch i."""
         start, n = i * self.batch_size, self.batch_size
@@ -47,6 +55,13 @@ class Segment:
             return tree.map(lambda a: engine.rows(a, start, n), self.rows)
         index = engine.rows(self.order, start, n)
         return tree.map(lambda a: engine.gather(a, index), self.rows)
+
+    def laid_out(self, engine: Engine) -> Segment:
+        """The same stretch, its rows copied into their order where they are few: batches are then slices."""
+        if self.order is None or math.prod(self.order.shape) * row_bytes(self.rows) > LAID_OUT_BYTES:
+            return self
+        rows = tree.map(lambda a: engine.gather(a, self.order), self.rows)
+        return Segment(rows, None, self.steps, self.batch_size)
 
 
 class Feed(Protocol):
@@ -56,6 +71,10 @@ class Feed(Protocol):
 
     def epoch(self, number: int) -> Iterator[Segment]:
         """The segments of an epoch; `number` tells shuffles apart."""
+        ...
+
+    def prepare(self, number: int) -> None:
+        """Do now what the beginning of epoch `number` can do without."""
         ...
 
 
@@ -83,6 +102,7 @@ class ArrayFeed:
             self.steps, self.n = min(steps, self.steps), min(steps * batch_size, self.n)
         self.resident = tree.first(rows).shape[0] * row_bytes(rows) <= RESIDENT_SHARE * engine.free_memory()
         self._device_rows: Tree = None
+        self._ahead: tuple[int, np.ndarray] | None = None
 
     def order(self, number: int) -> np.ndarray:
         """The order of the samples in an epoch: the same on every engine."""
@@ -91,13 +111,18 @@ class ArrayFeed:
             return np.arange(self.n, dtype=np.int32)
         return config.generator(self.seed, "shuffle", number).permutation(total).astype(np.int32)[: self.n]
 
-    def epoch(self, number: int) -> Iterator[Segment]:
-        return self._resident(number) if self.resident else self._streamed(number)
+    def prepare(self, number: int) -> None:
+        self._ahead = number, self.order(number)
 
-    def _resident(self, number: int) -> Iterator[Segment]:
+    def epoch(self, number: int) -> Iterator[Segment]:
+        ahead, self._ahead = self._ahead, None
+        order = ahead[1] if ahead and ahead[0] == number else self.order(number)
+        return self._resident(order) if self.resident else self._streamed(order)
+
+    def _resident(self, order: np.ndarray) -> Iterator[Segment]:
         if self._device_rows is None:
             self._device_rows = tree.map(self.engine.asarray, self._narrowed())
-        order, size = self.order(number), self.batch_size
+        size = self.batch_size
         if not self.engine.compiles:  # a compiled program takes it from the host itself, and faster
             order = self.engine.asarray(order)
         whole = self.n // size
@@ -112,8 +137,8 @@ class ArrayFeed:
             return self.rows
         return {**self.rows, "x": tree.map(narrowed, self.rows["x"])}
 
-    def _streamed(self, number: int) -> Iterator[Segment]:
-        order, size = self.order(number), self.batch_size
+    def _streamed(self, order: np.ndarray) -> Iterator[Segment]:
+        size = self.batch_size
         steps = max(1, SEGMENT_BYTES // max(1, row_bytes(self.rows) * size))
         cuts = [order[i : i + steps * size] for i in range(0, self.n, steps * size)]
 
@@ -152,6 +177,9 @@ class BatchFeed:
         self.engine, self.batches, self.limit = engine, batches, steps
         self.steps = steps or operator.length_hint(batches) or None
         self._running = batches if isinstance(batches, Iterator) else None
+
+    def prepare(self, number: int) -> None:
+        """Nothing: a group of batches is prepared while the one before it is trained on."""
 
     def epoch(self, number: int) -> Iterator[Segment]:
         source = self._running if self._running is not None else iter(self.batches)

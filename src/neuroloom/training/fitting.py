@@ -50,7 +50,7 @@ class Course:
             callbacks.on_train_begin()
             for epoch in epochs:
                 callbacks.on_epoch_begin(epoch)
-                state, logs, finite = self._epoch(state, epoch)
+                state, logs, finite = self._epoch(state, epoch, last=epoch == epochs[-1])
                 if self.validate is not None:
                     logs = {**logs, **{f"val_{name}": value for name, value in self.validate().items()}}
                 callbacks.on_epoch_end(epoch, logs)
@@ -58,11 +58,11 @@ class Course:
                     break
             callbacks.on_train_end(logs)
 
-    def _epoch(self, state: Tree, epoch: int) -> tuple[Tree, Logs, bool]:
+    def _epoch(self, state: Tree, epoch: int, last: bool) -> tuple[Tree, Logs, bool]:
         state = {**state, "metrics": self.metrics}
         logs: Logs = {}
         before = 0
-        for state, chunk in self._chunks(state):  # noqa: B020  (the loop starts from it and gives the next)
+        for state, chunk in self._chunks(state, last):  # noqa: B020  (the loop starts from it and gives the next)
             self.keep(state)
             bad = ~np.isfinite(chunk.rows[:, 0])
             rows = chunk.rows[: int(np.argmax(bad)) + 1] if bad.any() else chunk.rows
@@ -77,9 +77,14 @@ class Course:
                 break
         return state, logs, True
 
-    def _chunks(self, state: Tree) -> Iterator[tuple[Tree, Chunk]]:
-        one_by_one = self.callbacks.between_steps
-        return self.runner.epoch(state, {}, self.feed, self.next_epoch(), self.key, one_by_one, self.enter)
+    def _chunks(self, state: Tree, last: bool) -> Iterator[tuple[Tree, Chunk]]:
+        number, one_by_one = self.next_epoch(), self.callbacks.between_steps
+
+        def meanwhile() -> None:
+            if not last:
+                self.feed.prepare(number + 1)
+
+        return self.runner.epoch(state, {}, self.feed, number, self.key, one_by_one, self.enter, meanwhile)
 
     def _tell_steps(self, rows: np.ndarray, first: int) -> None:
         if not self.callbacks.wants_batches:

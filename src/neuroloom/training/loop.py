@@ -26,7 +26,7 @@ CHUNK_SECONDS = 0.2
 """How long a chunk should take."""
 
 LOG_ROWS = 4096
-"""Most steps in a chunk: the length of the log that it fills."""
+"""Most steps in a chunk."""
 
 PROGRAMS = 256
 """Compiled programs that are kept; the one unused for longest goes first."""
@@ -86,14 +86,16 @@ def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_
     def run(
         state: Tree, fixed: Tree, rows: Tree, order: Array | None, low: Any, high: Any, key: Key
     ) -> tuple[Tree, Array]:
+        segment = Segment(rows, order, high, batch_size)
+        segment = segment.laid_out(engine) if engine.compiles else segment
+
         def body(i: Any, carry: Any) -> Any:
             state, log = carry
-            batch = Segment(rows, order, high, batch_size).batch(engine, i)
-            state, row = step(state, fixed, batch, key)
+            state, row = step(state, fixed, segment.batch(engine, i), key)
             return (state, engine.put_row(log, i - low, row)), engine.is_finite(row[0])
 
         with engines.engine(engine.name):
-            return engine.loop(low, high, body, (state, engine.new_log(LOG_ROWS, columns)))
+            return engine.loop(low, high, body, (state, engine.new_log(min(LOG_ROWS, segment.room), columns)))
 
     return program(engine, ("chunk", key, batch_size), lambda: run)
 
@@ -134,12 +136,14 @@ class Runner:
         key: Key,
         one_by_one: bool = False,
         before: Callable[[Tree], Tree] = lambda state: state,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Iterator[tuple[Tree, Chunk]]:
         """Run one epoch; gives the state after each chunk.
 
         Args:
             one_by_one: chunks of one step, for callbacks that act between steps.
             before: what to do with the state before each chunk, such as setting the learning rate.
+            meanwhile: what to do once while the device works.
         """
         done = 0
         for segment in feed.epoch(number):
@@ -148,27 +152,34 @@ class Runner:
             while low < segment.steps:
                 high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
                 started = time.perf_counter()
-                state, rows = self._run(chunk, before(state), fixed, segment, low, high, key)
+                running = self._start(chunk, before(state), fixed, segment, low, high, key)
+                if not done:
+                    meanwhile()
+                state, rows = running()
                 per_step = (time.perf_counter() - started) / (high - low)
                 chunk.step_seconds = min(per_step, chunk.step_seconds or per_step)
                 done += high - low
                 yield state, Chunk(done, rows, functools.partial(_batch, self.engine, segment, low))
                 low = high
 
-    def _run(
+    def _start(
         self, chunk: Program, state: Tree, fixed: Tree, segment: Segment, low: int, high: int, key: Key
-    ) -> tuple[Tree, np.ndarray]:
-        """One chunk; at a row that is not finite, the state before that step."""
+    ) -> Callable[[], tuple[Tree, np.ndarray]]:
+        """Start a chunk; the result waits for its end. At a row that is not finite: the state before that step."""
 
-        def run(high: int) -> tuple[Tree, np.ndarray]:
-            new, log = chunk.run(state, fixed, segment.rows, segment.order, low, high, key)
-            return new, self.engine.read_log(log, high - low)
+        def run(high: int) -> tuple[Tree, Array]:
+            return chunk.run(state, fixed, segment.rows, segment.order, low, high, key)
 
-        new, rows = run(high)
-        bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
-        if bad.size and self.engine.compiles:  # an eager engine has not taken the step
-            new = run(low + int(bad[0]))[0]
-        return new, rows
+        new, log = run(high)
+
+        def finish() -> tuple[Tree, np.ndarray]:
+            rows = self.engine.read_log(log, high - low)
+            bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
+            if bad.size and self.engine.compiles:  # an eager engine has not taken the step
+                return run(low + int(bad[0]))[0], rows
+            return new, rows
+
+        return finish
 
 
 def _batch(engine: Engine, segment: Segment, low: int, i: int) -> Tree:

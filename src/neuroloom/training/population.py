@@ -110,6 +110,7 @@ class IndexFeed:
         self.steps: int | None = int(self.full.max()) + len(set(self.rest) - {0})
         self.active = np.ones(len(index), bool)
         self.rows = tree.map(engine.asarray, rows)
+        self._ahead: tuple[int, list[np.ndarray]] | None = None
 
     def counts(self) -> Tree:
         """Each member's whole batches, samples of its last batch, and batches done, for the state."""
@@ -117,8 +118,12 @@ class IndexFeed:
         named = {"full": self.full, "rest": self.rest, "done": done}
         return {name: self.engine.asarray(values.astype(np.int32)) for name, values in named.items()}
 
+    def prepare(self, number: int) -> None:
+        self._ahead = number, self._orders(number)
+
     def epoch(self, number: int) -> Iterator[Segment]:
-        orders = [self._order(i, number) for i in range(1 if self.shared else len(self.index))]
+        ahead, self._ahead = self._ahead, None
+        orders = ahead[1] if ahead and ahead[0] == number else self._orders(number)
         whole = int(self.full.max())
         if whole:
             cut = [order[: full * self.batch_size] for order, full in zip(orders, self.full, strict=False)]
@@ -134,6 +139,9 @@ class IndexFeed:
             row[: len(order)] = order
         batches = np.ascontiguousarray(table.reshape(len(orders), steps, size).transpose(1, 0, 2))
         return Segment(self.rows, self.engine.asarray(batches), steps, 1)
+
+    def _orders(self, number: int) -> list[np.ndarray]:
+        return [self._order(i, number) for i in range(1 if self.shared else len(self.index))]
 
     def _order(self, i: int, number: int) -> np.ndarray:
         """The rows of member i in the order in which it would see them alone."""

@@ -21,6 +21,7 @@ PIECE_BYTES = 4 << 20
 """About how large the widest array of one call is: one that stays in the processor's cache. Convolutions predict 1,024
 images in 100 ms in pieces of 64 and in 280 ms in one."""
 
+
 class _Key:
     """The key of a network's program. Making a signature takes longer than running a small network."""
 
