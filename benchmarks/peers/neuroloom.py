@@ -9,7 +9,7 @@ import numpy as np
 
 import neuroloom as nl
 from benchmarks.networks import LSTM, Conv, Dense, Embedding, Flatten, Layer, MaxPool, Weights
-from benchmarks.peers import Absent, Run
+from benchmarks.peers import Run
 from benchmarks.rows import Row
 
 
@@ -31,8 +31,6 @@ def layer_of(layer: Layer) -> Any:
 
 def model_of(row: Row, x: np.ndarray, weights: Weights) -> Any:
     """The model, compiled, with these weights."""
-    if row.dtype != "float32":
-        raise Absent(f"neuroloom trains in float32; this row is in {row.dtype}.")
     inputs, layers = nl.Input(x.shape[1:]), [layer_of(layer) for layer in row.network]
     if row.functional:
         outputs = inputs
@@ -42,7 +40,7 @@ def model_of(row: Row, x: np.ndarray, weights: Weights) -> Any:
     else:
         model = nl.Sequential([inputs, *layers])
     optimizer = getattr(nl.optimizers, row.optimizer.name)(row.optimizer.learning_rate)
-    model.compile(optimizer, row.loss, metrics=[row.metric] if row.metric else None)
+    model.compile(optimizer, row.loss, metrics=[row.metric] if row.metric else None, precision=row.dtype)
     model.set_weights([w for layer in weights for w in layer])
     return model
 

@@ -82,6 +82,7 @@ class Model(Structure):
         loss: Any = None,
         metrics: Any = None,
         loss_weights: Any = None,
+        precision: str = "float32",
     ) -> None:
         """Say how the model learns. Nothing is computed yet.
 
@@ -92,8 +93,17 @@ class Model(Structure):
             metrics: a list of metrics; for several outputs a list of lists, or a dict by output. A metric's key in the
                 logs is the name that is given here.
             loss_weights: for several outputs, a list or dict of numbers.
+            precision: what the layers compute in while they learn: "float32" or "bfloat16", which has the range of
+                float32 with 8 bits of accuracy and is faster on GPUs with units for it, not on most CPUs. Weights,
+                losses, metrics and updates stay float32, as do `evaluate` and `predict`. Keras calls this the dtype
+                policy "mixed_bfloat16".
+
+        Raises:
+            UnknownNameError: no optimizer, loss or metric has this name.
+            ConfigurationError: an argument has a value that it cannot have.
         """
-        self._plan = Plan.of(optimizer, loss, metrics, loss_weights)
+        precision = _checked("precision", precision, config.Choice("float32", "bfloat16"))
+        self._plan = Plan.of(optimizer, loss, metrics, loss_weights, precision)
         self._forget_training()
         if self._network is not None:
             self._make_task()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from neuroloom import config, losses, metrics, optimizers, tree
@@ -21,12 +21,13 @@ class Plan:
     loss: Any
     metrics: Any
     loss_weights: Any
+    precision: str
 
     @classmethod
-    def of(cls, optimizer: Any, loss: Any, metrics: Any, loss_weights: Any) -> Plan:
+    def of(cls, optimizer: Any, loss: Any, metrics: Any, loss_weights: Any, precision: str) -> Plan:
         """Resolve names now, so that a typo fails in `compile`."""
         _check_names(metrics)
-        return cls(optimizers.get(optimizer), _resolved(loss), metrics, loss_weights)
+        return cls(optimizers.get(optimizer), _resolved(loss), metrics, loss_weights, precision)
 
     def task(self, network: Network) -> Task:
         """The Task: one Target for each of the network's outputs."""
@@ -40,13 +41,12 @@ class Plan:
         ]
         if all(target.loss is None for target in targets):
             raise ConfigurationError("compile expected a loss, such as 'mse' or 'categorical_crossentropy'.")
-        return Task(network, tuple(targets), self.optimizer)
+        return Task(network, tuple(targets), self.optimizer, precision=self.precision)
 
     def to_json(self) -> dict[str, Any] | None:
         """JSON values; None where a loss or metric is a plain function, which no file can hold."""
-        fields = {"optimizer": self.optimizer, "loss": self.loss, "metrics": self.metrics}
         try:
-            return {name: config.to_json(v) for name, v in {**fields, "loss_weights": self.loss_weights}.items()}
+            return {f.name: config.to_json(getattr(self, f.name)) for f in fields(self)}
         except ConfigurationError:
             return None
 

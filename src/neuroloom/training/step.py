@@ -52,13 +52,15 @@ class Target:
 class Task:
     """A network, one Target per output, and the optimizer.
 
-    `endings` names, per output, the activation that the network leaves to the loss (see `detached`).
+    `endings` names, per output, the activation that the network leaves to the loss (see `detached`). In `precision`
+    the layers compute while they learn; weights, losses, metrics and updates are float32 throughout.
     """
 
     network: Network
     targets: tuple[Target, ...]
     optimizer: Optimizer | None = None
     endings: tuple[str | None, ...] = ()
+    precision: str = "float32"
 
     def signature(self) -> Any:
         """The key of its compiled programs: equal for tasks of equal structure."""
@@ -66,12 +68,12 @@ class Task:
         if optimizer is not None and not isinstance(optimizer.learning_rate, Schedule):
             optimizer = replace(optimizer, learning_rate=1.0)  # the rate is part of the state, not of the program
         optimizer = optimizer and optimizer.signature()
-        return self.network.signature(), tuple(t.signature() for t in self.targets), optimizer
+        return self.network.signature(), tuple(t.signature() for t in self.targets), optimizer, self.precision
 
     def detached(self) -> Task:
         """A copy that holds no weights, for compiled programs to keep; outputs in logits form where losses want it."""
         network, endings = _with_logits(self.network.clone(), self.targets)
-        return Task(network, self.targets, self.optimizer, endings)
+        return replace(self, network=network, endings=endings)
 
     @property
     def columns(self) -> list[str]:
@@ -141,6 +143,7 @@ class Task:
 
         assert self.optimizer is not None
         (total, ((losses, outputs), updates)), grads = engines.current().value_and_grad(loss_of)(params)
+        updates = {path: ops.cast(value, "float32") for path, value in updates.items()}
         return self.optimizer.clip(grads), updates, total, losses, self._sums(batch, outputs)
 
     def _judge(self, params: Tree, frozen: Tree, batch: Tree) -> tuple[Any, ...]:
@@ -150,8 +153,10 @@ class Task:
 
     def _forward(self, params: Tree, frozen: Tree, batch: Tree, ctx: Context) -> tuple[Array, Any]:
         """Total loss; the losses of the outputs that have one; the outputs that have metrics, not activated yet."""
-        weights = tree.from_items([*params.items(), *frozen.items()])
-        raw = tree.leaves(self.network.call(Weights(weights), inputs_of(self.network, batch["x"]), ctx))
+        dtype = self.precision if ctx.training else "float32"
+        weights = tree.from_items([*self._in(dtype, params).items(), *self._in(dtype, frozen).items()])
+        raw = tree.leaves(self.network.call(Weights(weights), inputs_of(self.network, batch["x"], dtype), ctx))
+        raw = raw if dtype == "float32" else [ops.cast(output, "float32") for output in raw]
         total, losses, outputs = self._penalty(params), [], []
         for target, ending, y, output in zip(self.targets, self.endings, batch["y"], raw, strict=True):
             if target.loss is not None:
@@ -160,6 +165,13 @@ class Task:
                 total = total + target.weight * losses[-1]
             outputs.append(output if target.metrics else None)
         return total, (losses, outputs)
+
+    def _in(self, dtype: str, weights: Tree) -> Tree:
+        """The weights as the layers see them; running statistics stay as they are."""
+        if dtype == "float32":
+            return weights
+        learned = {path for path, (weight, _) in self.network.weights().items() if weight.trainable}
+        return {path: ops.cast(value, dtype) if path in learned else value for path, value in weights.items()}
 
     def _penalty(self, params: Tree) -> Any:
         return sum(penalty(params[path]) for path, penalty in self._penalties)
@@ -207,12 +219,11 @@ class _Mean:
         return {"mean": engines.of(value).lerp(state["mean"], value, n / total), "n": total}
 
 
-def inputs_of(network: Network, leaves: list[Array]) -> Any:
-    """A batch's arrays in the structure and the dtypes of the network's inputs."""
-    if isinstance(network.inputs, Node):
-        return ops.cast(leaves[0], network.inputs.dtype)
+def inputs_of(network: Network, leaves: list[Array], dtype: str = "float32") -> Any:
+    """A batch's arrays in the structure and the dtypes of the network's inputs; `dtype` in the place of float32."""
     given = iter(leaves)
-    return tree.map(lambda node: ops.cast(next(given), node.dtype), network.inputs)
+    dtypes = {"float32": dtype}
+    return tree.map(lambda node: ops.cast(next(given), dtypes.get(node.dtype, node.dtype)), network.inputs)
 
 
 # ----------------------------------------------------------------------------------------------- logits form
