@@ -21,7 +21,7 @@ from benchmarks.rows import Row
 def build(row: Row, x: np.ndarray, y: np.ndarray, weights: Weights, threads: int) -> Run:
     layers = [layer for layer in row.network if isinstance(layer, Dense)]
     if len(layers) < len(row.network) or row.metric is None or row.dtype != "float32":
-        raise Absent("MLPClassifier has dense layers and class labels only.")
+        raise Absent("MLPClassifier has dense layers, class labels and float32 only.")
     model = MLPClassifier(
         hidden_layer_sizes=[layer.units for layer in layers[:-1]],
         activation=layers[0].activation,
