@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import RegressorMixin
 
 from neuroloom import ops
 from neuroloom.config import Positive, PositiveInt
 from neuroloom.engines import Engine
+from neuroloom.networks.answers import ManyTargets
 from neuroloom.networks.base import Network
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
 
-class CMAC(RegressorMixin, Network):
+class CMAC(ManyTargets, Network):
     """Cerebellar model: a table looked up through several coarse tilings that are shifted against each other.
 
     Each of C tilings cuts the space into boxes, `n_tiles` along each feature's range; the t-th tiling is shifted by
@@ -64,8 +64,7 @@ class CMAC(RegressorMixin, Network):
         self.low_, self.step_ = X.min(axis=0).astype(np.float64), np.where(span > 0, span, 1) / p.n_tiles
         boxes = self._boxes_of(X)
         self.boxes_, index = np.unique(boxes.reshape(-1, boxes.shape[2]), axis=0, return_inverse=True)
-        self.single_ = y.ndim == 1
-        targets = y[:, None] if self.single_ else y
+        targets = self._columns(y)
         self.weights_, self.error_curve_ = self._run(
             learn, index.reshape(boxes.shape[:2]), targets, np.zeros((len(self.boxes_), targets.shape[1])),
             p.learning_rate, draws.key(self.seed_, "order"), epochs=p.epochs,
@@ -80,7 +79,7 @@ class CMAC(RegressorMixin, Network):
         boxes = self._boxes_of(X)
         index = np.array([[place.get(box.tobytes(), -1) for box in row] for row in boxes])
         found = np.where(index[..., None] >= 0, self.weights_[index], 0).sum(axis=1, dtype=np.float64)
-        return found[:, 0] if self.single_ else found
+        return self._as_given(found)
 
     def _boxes_of(self, X: np.ndarray) -> np.ndarray:
         """(rows, tilings, 1 + features): the tiling and the box along each feature."""
@@ -89,11 +88,6 @@ class CMAC(RegressorMixin, Network):
         boxes = np.floor(at[:, None, :] + (tilings / self.n_tilings)[:, None])
         numbers = np.broadcast_to(tilings[:, None], (len(X), self.n_tilings, 1))
         return np.concatenate([numbers, np.clip(boxes, -(2**31), 2**31 - 1)], axis=2).astype(np.int32)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def learn(

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight
 
 from neuroloom import activations
 from neuroloom.config import Choice, NonNegative, PositiveInt
 from neuroloom.engines import Engine
+from neuroloom.networks.answers import ByScores, ManyTargets
 from neuroloom.networks.base import Network
 from neuroloom.networks.perceptron import targets_of
 from neuroloom.typing import Array
@@ -46,7 +46,7 @@ class _Extreme(Network):
         return self._hidden(X) @ self.coef_.T + self.intercept_
 
 
-class ELMRegressor(RegressorMixin, _Extreme):
+class ELMRegressor(ManyTargets, _Extreme):
     """Extreme learning machine: random hidden units, and the linear layer that fits best over them.
 
         ŷ(x) = B g(A x + a) + b,      A, a random and kept,      min over B, b of Σᵢ sᵢ ‖ŷ(xᵢ) - yᵢ‖² + α ‖B‖²
@@ -79,22 +79,15 @@ class ELMRegressor(RegressorMixin, _Extreme):
         """Learn from X (examples, features), targets y, (examples,) or (examples, outputs), and weights of examples."""
         p = self._start()
         X, y = self._rows(X, y, multi_output=True, y_numeric=True)
-        self.single_ = y.ndim == 1
-        self._learn(p, X, y[:, None] if self.single_ else y, sample_weight)
+        self._learn(p, X, self._columns(y), sample_weight)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ for each row of X."""
-        found = self._outputs(X)
-        return found[:, 0] if self.single_ else found
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+        return self._as_given(self._outputs(X))
 
 
-class ELMClassifier(ClassifierMixin, _Extreme):
+class ELMClassifier(ByScores, _Extreme):
     """Extreme learning machine that classifies: the output of a class is to be 1 for its examples, else -1.
 
     The network and the arguments are those of `ELMRegressor`; two classes share one output.
@@ -127,11 +120,6 @@ class ELMClassifier(ClassifierMixin, _Extreme):
         """The outputs: (rows,) for two classes, else (rows, classes)."""
         found = self._outputs(X)
         return found[:, 0] if len(self.classes_) == 2 else found
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The class with the largest output for each row of X."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
 
 def hidden(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) -> Array:

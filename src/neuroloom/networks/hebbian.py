@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_sample_weight
 
@@ -13,12 +13,13 @@ from neuroloom import ops
 from neuroloom.config import Bool, Fraction, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.networks.answers import ByScores, ManyTargets
 from neuroloom.networks.base import Network
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
 
-class _Associator(RegressorMixin, Network):
+class _Associator(ManyTargets, Network):
     """What `Hebb` and `Outstar` share: connections (inputs, targets), and y of one or more columns."""
 
     def fit(self, X: Any, y: Any) -> Any:
@@ -31,19 +32,14 @@ class _Associator(RegressorMixin, Network):
         """Checked X and y, and the connections to go on from: zeros at first."""
         again = hasattr(self, "coef_")
         X, y = self._rows(X, y, reset=not again, y_numeric=True, multi_output=True)
-        self.single_target_ = y.ndim == 1
-        y = y.reshape(len(y), -1)
+        y = self._columns(y)
         w = self.coef_ if again else np.zeros((X.shape[1], y.shape[1]), np.float32)
         if w.shape[1] != y.shape[1]:
             raise ShapeError(f"{type(self).__name__} expected {w.shape[1]} targets, received {y.shape[1]}.")
         return X, y, w
 
-    def _flat(self, answers: np.ndarray) -> np.ndarray:
-        return answers[:, 0] if self.single_target_ else answers
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
         tags.regressor_tags.poor_score = True  # correlations are no least squares
         return tags
 
@@ -87,7 +83,7 @@ class Hebb(_Associator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Wᵀ x: (examples,) or (examples, targets), as y was."""
-        return self._flat(self._answer(product, self._rows(X, reset=False), self.coef_))
+        return self._as_given(self._answer(product, self._rows(X, reset=False), self.coef_))
 
 
 class Outstar(_Associator):
@@ -125,10 +121,10 @@ class Outstar(_Associator):
 
     def predict(self, X: Any) -> np.ndarray:
         """Σ x_i w_i: (examples,) or (examples, targets), as y was."""
-        return self._flat(self._answer(product, np.clip(self._rows(X, reset=False), 0, 1), self.coef_))
+        return self._as_given(self._answer(product, np.clip(self._rows(X, reset=False), 0, 1), self.coef_))
 
 
-class Instar(ClassifierMixin, Network):
+class Instar(ByScores, Network):
     """Instars: each unit turns towards the inputs at which its class is present.
 
     Rows x are scaled to length 1. For each example, in turn, the unit j of its class, and only that one, learns:
@@ -175,11 +171,6 @@ class Instar(ClassifierMixin, Network):
         """w_j·x / ‖x‖: (examples, classes); of two classes the second's less the first's, (examples,)."""
         scores = self._answer(product, unit_length(self._rows(X, reset=False)), self.coef_.T)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The label of each row of X."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
 
 class _Components(TransformerMixin, Network):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin
 
 from neuroloom import ops
 from neuroloom.config import Positive
 from neuroloom.engines import Engine
+from neuroloom.networks.answers import ManyTargets
 from neuroloom.networks.base import Network
 from neuroloom.typing import Array
 
@@ -55,7 +56,7 @@ class _Kernel(Network):
         return self._per_row(average, self._centred(X), self._centred(self.patterns_), self.targets_, self.sigma_)
 
 
-class GRNN(RegressorMixin, _Kernel):
+class GRNN(ManyTargets, _Kernel):
     """General regression network: the mean of all targets, weighted by how near their examples are.
 
         ŷ(x) = Σᵢ yᵢ kᵢ(x) / Σᵢ kᵢ(x),      kᵢ(x) = exp(-‖x - xᵢ‖² / 2σ²)
@@ -91,23 +92,15 @@ class GRNN(RegressorMixin, _Kernel):
         """Keep further examples."""
         return self._take(X, y, again=hasattr(self, "patterns_"))
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
-
     def _take(self, X: Any, y: Any, again: bool) -> GRNN:
         p = self._start(again)
         X, y = self._rows(X, y, reset=not again, multi_output=True, y_numeric=True)
-        columns = (y[:, None] if y.ndim == 1 else y).astype(np.float32)
-        self._keep(X, columns, p.sigma, again)
-        self.single_ = y.ndim == 1
+        self._keep(X, self._columns(y).astype(np.float32), p.sigma, again)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ for each row of X."""
-        found = self._averages(X).astype(np.float64)
-        return found[:, 0] if self.single_ else found
+        return self._as_given(self._averages(X).astype(np.float64))
 
 
 class PNN(ClassifierMixin, _Kernel):

@@ -6,19 +6,19 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 from sklearn.cluster import KMeans
 
 from neuroloom import ops
 from neuroloom.config import Choice, Fraction, Positive, PositiveInt
 from neuroloom.engines import Engine
+from neuroloom.networks.answers import ByScores
 from neuroloom.networks.base import Network
 from neuroloom.networks.kernel import squared_distances
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
 
-class Prototypes(ClassifierMixin, Network):
+class Prototypes(ByScores, Network):
     """What all networks of labelled prototypes share: the class of the nearest one is the answer."""
 
     prototypes_per_class: PositiveInt = 1
@@ -49,11 +49,6 @@ class Prototypes(ClassifierMixin, Network):
         mine = self.prototype_labels_ == np.arange(len(self.classes_))[:, None]
         nearest = np.stack([distances[:, m].min(axis=1) for m in mine], axis=1)
         return nearest[:, 0] - nearest[:, 1] if nearest.shape[1] == 2 else -nearest
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The class of the nearest prototype for each row of X."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
 
 class LVQ(Prototypes):

@@ -6,17 +6,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 
 from neuroloom import ops
 from neuroloom.config import Bool, Positive, PositiveInt
 from neuroloom.engines import Engine
+from neuroloom.networks.answers import ByScores
 from neuroloom.networks.base import Network
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
 
-class Perceptron(ClassifierMixin, Network):
+class Perceptron(ByScores, Network):
     """Threshold units that learn from their mistakes.
 
     For each example x with target t = ±1, in turn:
@@ -87,11 +87,6 @@ class Perceptron(ClassifierMixin, Network):
         X = self._rows(X, reset=False)
         scores = self._answer(linear, X, self.coef_, self.intercept_)
         return scores[:, 0] if len(self.classes_) == 2 else scores
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The label of each row of X."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
     def _zeros(self, X: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
         units = targets.shape[1]

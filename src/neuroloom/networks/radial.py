@@ -6,12 +6,12 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.cluster import KMeans
 
 from neuroloom import ops, optimizers
 from neuroloom.config import Choice, Count, Positive, PositiveInt
 from neuroloom.engines import Engine
+from neuroloom.networks.answers import ByScores, ManyTargets
 from neuroloom.networks.base import Network
 from neuroloom.networks.kernel import squared_distances
 from neuroloom.networks.perceptron import targets_of
@@ -79,7 +79,7 @@ class _Radial(Network):
         return phi @ self.coef_.T + self.intercept_
 
 
-class RBFRegressor(RegressorMixin, _Radial):
+class RBFRegressor(ManyTargets, _Radial):
     """Radial basis function network: Gaussian units around centres, and a linear layer over them.
 
         ŷ(x) = b + Σⱼ wⱼ exp(-‖x - cⱼ‖² / 2σⱼ²)
@@ -119,22 +119,15 @@ class RBFRegressor(RegressorMixin, _Radial):
         """Learn from X (examples, features) and targets y, (examples,) or (examples, outputs)."""
         p = self._start()
         X, y = self._rows(X, y, multi_output=True, y_numeric=True)
-        self.single_ = y.ndim == 1
-        self._learn(p, X, y[:, None] if self.single_ else y)
+        self._learn(p, X, self._columns(y))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """ŷ for each row of X."""
-        found = self._outputs(X)
-        return found[:, 0] if self.single_ else found
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+        return self._as_given(self._outputs(X))
 
 
-class RBFClassifier(ClassifierMixin, _Radial):
+class RBFClassifier(ByScores, _Radial):
     """Radial basis function network that classifies: the output of a class is to be 1 for its examples, else -1.
 
     The units and the arguments are those of `RBFRegressor`; two classes share one output.
@@ -170,11 +163,6 @@ class RBFClassifier(ClassifierMixin, _Radial):
         """The outputs: (rows,) for two classes, else (rows, classes)."""
         found = self._outputs(X)
         return found[:, 0] if len(self.classes_) == 2 else found
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The class with the largest output for each row of X."""
-        scores = self.decision_function(X)
-        return self.classes_[(scores > 0).astype(int) if scores.ndim == 1 else scores.argmax(axis=1)]
 
 
 def gaussians(engine: Engine, x: Array, centers: Array, widths: Array) -> Array:
@@ -213,8 +201,8 @@ def neighbour_widths(centers: np.ndarray) -> np.ndarray:
 def orthogonal_selection(phi: np.ndarray, targets: np.ndarray, n: int) -> tuple[list[int], np.ndarray]:
     """Columns of phi by forward selection, and the share of the squared error that each takes away.
 
-    What is chosen is taken out of the remaining columns and of the targets (Gram and Schmidt), as the mean, for which
-    there is a bias, is at the start.
+    What is chosen is taken out of the remaining columns (Gram and Schmidt), as the mean, for which there is a bias, is
+    at the start.
     """
     rest, error = phi - phi.mean(axis=0), targets - targets.mean(axis=0)
     lengths, total = (rest**2).sum(axis=0), max((error**2).sum(), np.finfo(float).tiny)
@@ -228,7 +216,6 @@ def orthogonal_selection(phi: np.ndarray, targets: np.ndarray, n: int) -> tuple[
             break
         direction = rest[:, best] / max(np.sqrt(left[best]), np.finfo(float).tiny)
         rest = rest - np.outer(direction, direction @ rest)
-        error = error
         chosen.append(best)
         shares.append(float(max(gain[best], 0) / total))
     return chosen, np.array(shares)

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 from typing import Annotated, Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin, TransformerMixin
-from sklearn.utils import Tags
+from sklearn.base import TransformerMixin
 
 from neuroloom import config, ops
 from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, Real
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError, ShapeError
+from neuroloom.networks.answers import ByScores, ManyTargets
 from neuroloom.networks.base import Network
 from neuroloom.networks.perceptron import linear, targets_of
 from neuroloom.ops import draws
@@ -123,7 +123,7 @@ class _LeastMeanSquares(Network):
         return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), 0
 
 
-class Adaline(ClassifierMixin, _LeastMeanSquares):
+class Adaline(ByScores, _LeastMeanSquares):
     """Adaptive linear neurons: threshold units whose sum, not whose answer, is brought to the target.
 
     For each example x with target t = ±1, in turn:
@@ -179,13 +179,8 @@ class Adaline(ClassifierMixin, _LeastMeanSquares):
         sums = self._answer(linear, self._rows(X, reset=False), self.coef_, self.intercept_)
         return sums[:, 0] if len(self.classes_) == 2 else sums
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The label of each row of X."""
-        sums = self.decision_function(X)
-        return self.classes_[(sums > 0).astype(int) if sums.ndim == 1 else sums.argmax(axis=1)]
 
-
-class DeltaRule(RegressorMixin, _LeastMeanSquares):
+class DeltaRule(ManyTargets, _LeastMeanSquares):
     """One layer of units that learns by the delta rule; with linear units this is Widrow and Hoff's LMS.
 
     For each example x with targets t, in turn:
@@ -224,8 +219,7 @@ class DeltaRule(RegressorMixin, _LeastMeanSquares):
         """Learn from X (examples, features) and y, (examples,) or (examples, targets)."""
         p = self._start()
         X, y = self._rows(X, y, y_numeric=True, multi_output=True)
-        self.single_target_ = y.ndim == 1
-        y = y.reshape(len(y), -1)
+        y = self._columns(y)
         self._learn(p, X, y, self._start_weights(X, y.shape[1]), p.max_iter, p.activation)
         return self
 
@@ -234,8 +228,7 @@ class DeltaRule(RegressorMixin, _LeastMeanSquares):
         again = hasattr(self, "coef_")
         p = self._start(again)
         X, y = self._rows(X, y, reset=not again, y_numeric=True, multi_output=True)
-        self.single_target_ = y.ndim == 1
-        y = y.reshape(len(y), -1)
+        y = self._columns(y)
         weights = (self.coef_, self.intercept_, self.n_iter_) if again else self._start_weights(X, y.shape[1])
         if len(weights[1]) != y.shape[1]:
             raise ShapeError(f"DeltaRule expected {len(weights[1])} targets, received {y.shape[1]}.")
@@ -247,12 +240,7 @@ class DeltaRule(RegressorMixin, _LeastMeanSquares):
         answers = self._answer(
             respond, self._rows(X, reset=False), self.coef_, self.intercept_, activation=self.activation
         )
-        return answers[:, 0] if self.single_target_ else answers
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+        return self._as_given(answers)
 
 
 ACTIVATIONS: dict[str, Any] = {
