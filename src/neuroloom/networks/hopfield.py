@@ -12,7 +12,10 @@ from sklearn.base import TransformerMixin
 from neuroloom import ops
 from neuroloom.config import Choice, NonNegative, Positive, PositiveInt
 from neuroloom.engines import Engine
+from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.networks import topology
 from neuroloom.networks.base import Network
+from neuroloom.networks.numbers import Matrix
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -37,6 +40,7 @@ class _Connected(_Memory):
     """What the networks with one weight per pair of units share: how the weights are made."""
 
     rule: Rule = "hebb"
+    connections: Matrix | None = None
 
     def fit(self, X: Any, y: Any = None) -> Any:
         """Store the rows of X: patterns of -1 and 1, or 0 and 1 (a unit is 1 where its value is above 0)."""
@@ -51,13 +55,14 @@ class _Connected(_Memory):
     def _store(self, p: Any, patterns: np.ndarray, again: bool) -> Any:
         units = patterns.shape[1]
         w = self.weights_ if again else np.zeros((units, units), np.float32)
+        mask = connected(p.connections, units)
         self.n_patterns_: int = len(patterns) + (self.n_patterns_ if again else 0)
-        self.capacity_ = capacity(p.rule, units)
+        self.capacity_ = capacity(p.rule, 1 + mask.sum() / units)
         if p.rule == "pseudo-inverse":
             self.projection_: np.ndarray = project(self.projection_ if again else np.zeros((units, units)), patterns)
-            self.weights_: np.ndarray = (self.projection_ * (1 - np.eye(units))).astype(np.float32)
+            self.weights_: np.ndarray = (self.projection_ * mask).astype(np.float32)
         else:
-            self.weights_ = self._run(storkey if p.rule == "storkey" else hebb, w, patterns)
+            self.weights_ = self._run(storkey if p.rule == "storkey" else hebb, w, patterns, mask)
         if self.n_patterns_ > self.capacity_:
             warnings.warn(
                 f"{type(self).__name__} holds {self.n_patterns_} patterns, beyond the capacity of {p.rule!r}: about "
@@ -83,6 +88,8 @@ class Hopfield(_Connected):
 
     Args:
         rule: "hebb", "pseudo-inverse" or "storkey".
+        connections: a symmetric matrix that is not 0 where two units may be joined, such as
+            `topology.local((8, 8))`; None: all are. Only these weights are learned.
         update: "asynchronous" or "synchronous".
         max_sweeps: most sweeps over all units in a recall.
 
@@ -92,7 +99,8 @@ class Hopfield(_Connected):
         n_patterns_: patterns stored.
         capacity_: about how many random patterns can be recalled: 0.138 N for Hebb's rule with few wrong bits
             (Amit, Gutfreund and Sompolinsky, 1985), N/√(2 ln N) for Storkey's, N - 1 for the pseudo-inverse, whose
-            valleys become narrow above N/2. Storing more warns.
+            valleys become narrow above N/2, with one more than the mean number of a unit's connections for N. Storing
+            more warns.
         seed_: the seed of the orders of asynchronous recall.
 
     Source: J. Hopfield, PNAS 79 (1982); L. Personnaz, I. Guyon, G. Dreyfus, Journal de Physique Lettres 46 (1985);
@@ -128,8 +136,12 @@ class Hopfield(_Connected):
 
     def _recall(self, states: np.ndarray, sweeps: int, first: int) -> np.ndarray:
         recall = recall_together if self._checked().update == "synchronous" else recall_in_turn
-        found = self._run(recall, self.weights_, states, sweeps, first, draws.key(self.seed_, "order"))
-        return found.astype(np.float64)
+        key = draws.key(self.seed_, "order")
+        return self._run(recall, self.weights_, self._thresholds(), states, sweeps, first, key).astype(np.float64)
+
+    def _thresholds(self) -> np.ndarray:
+        """What the sums of the units have to exceed: (features,)."""
+        return np.zeros(len(self.weights_))
 
 
 class ContinuousHopfield(_Connected):
@@ -142,7 +154,7 @@ class ContinuousHopfield(_Connected):
         E = -½ vᵀ W v + 1/(τ β) Σ (v atanh v + ½ ln(1 - v²))
 
     Args:
-        rule: how W is made from the patterns; see `Hopfield`.
+        rule, connections: how W is made from the patterns; see `Hopfield`.
         gain: β. At low gain all states flow to 0, at high gain to the corners of the cube.
         tau: τ.
         step: the length of a step, in units of time.
@@ -191,7 +203,27 @@ class ContinuousHopfield(_Connected):
         return energies(v, self.weights_) + leak.sum(axis=1) / (p.tau * p.gain)
 
 
-def capacity(rule: str, units: int) -> float:
+def connected(connections: np.ndarray | None, units: int) -> np.ndarray:
+    """1 for each two units that a weight may join, else 0: all but each unit with itself, or as told.
+
+    Raises:
+        ShapeError: the matrix is not of these units.
+        ConfigurationError: it joins two units in one direction only.
+    """
+    mask = topology.full(units)
+    if connections is None:
+        return mask
+    if connections.shape != mask.shape:
+        raise ShapeError(f"Expected connections of shape {mask.shape}, received {connections.shape}.")
+    if ((connections != 0) != (connections.T != 0)).any():
+        raise ConfigurationError(
+            "Expected symmetric connections, received one from a unit to another without the way back: the energy "
+            "could rise. topology.symmetric(connections) adds them."
+        )
+    return mask * (connections != 0)
+
+
+def capacity(rule: str, units: float) -> float:
     """About how many random patterns the rule can store; see `Hopfield`."""
     if rule == "hebb":
         return 0.138 * units
@@ -204,20 +236,19 @@ def energies(s: np.ndarray, w: np.ndarray) -> np.ndarray:
     return -0.5 * np.einsum("bi,bi->b", s @ w.astype(np.float64), s)
 
 
-def hebb(engine: Engine, w: Array, patterns: Array) -> Array:
-    """W + 1/N Σ ξ ξᵀ without self-connections."""
-    n = w.shape[0]
-    return w + _hollow(engine, patterns.T @ patterns) / n
+def hebb(engine: Engine, w: Array, patterns: Array, mask: Array) -> Array:
+    """W + 1/N Σ ξ ξᵀ where there are connections."""
+    return w + mask * (patterns.T @ patterns) / w.shape[0]
 
 
-def storkey(engine: Engine, w: Array, patterns: Array) -> Array:
-    """Storkey's rule, pattern by pattern."""
+def storkey(engine: Engine, w: Array, patterns: Array, mask: Array) -> Array:
+    """Storkey's rule, pattern by pattern, where there are connections."""
     n = w.shape[0]
 
     def one(w: Array, s: Array) -> Any:
         field = (w @ s)[:, None] - w * s[None, :]  # h_ij = Σ_k w_ik ξ_k - w_ij ξ_j, as w_ii = 0
         change = s[:, None] * s[None, :] - s[:, None] * field.T - field * s[None, :]
-        return w + _hollow(engine, change) / n, s[:0]
+        return w + mask * change / n, s[:0]
 
     return engine.scan(one, w, patterns)[0]
 
@@ -230,31 +261,29 @@ def project(projection: np.ndarray, patterns: np.ndarray) -> np.ndarray:
     return (wider + wider.T) / 2
 
 
-def _hollow(engine: Engine, w: Array) -> Array:
-    """Without the diagonal."""
-    i = engine.arange(w.shape[0])
-    return ops.where(i[:, None] == i[None, :], 0.0, w)
-
-
 def _sign(h: Array, s: Array, slack: Array) -> Array:
     """-1 or 1; where h is 0 to rounding, as it was."""
     return ops.where(h > slack, 1.0, ops.where(h < -slack, -1.0, s))
 
 
-def recall_together(engine: Engine, w: Array, states: Array, sweeps: Array, first: Array, key: Array) -> Array:
+def recall_together(
+    engine: Engine, w: Array, theta: Array, states: Array, sweeps: Array, first: Array, key: Array
+) -> Array:
     """All units at once, until nothing changes or two states alternate; each row stops for itself."""
-    slack = ROUNDING * ops.sum(ops.abs(w), axis=0)
+    slack = ROUNDING * (ops.sum(ops.abs(w), axis=0) + ops.abs(theta))
 
     def sweep(i: Array, state: Any) -> Any:
         s, before, moves = state
-        new = ops.where(moves, _sign(s @ w, s, slack), s)
+        new = ops.where(moves, _sign(s @ w - theta, s, slack), s)
         moves = ops.any(new != s, axis=1, keepdims=True) & ops.any(new != before, axis=1, keepdims=True)
         return (new, s, moves), ops.any(moves)
 
     return engine.loop(0, sweeps, sweep, (states, states * 0, states[:, :1] == states[:, :1]))[0]
 
 
-def recall_in_turn(engine: Engine, w: Array, states: Array, sweeps: Array, first: Array, key: Array) -> Array:
+def recall_in_turn(
+    engine: Engine, w: Array, theta: Array, states: Array, sweeps: Array, first: Array, key: Array
+) -> Array:
     """Unit after unit, in an order new for each sweep, until nothing changes.
 
     A block's sums come from one matrix product; within the block each change is added to the sums after it. So the
@@ -264,8 +293,8 @@ def recall_in_turn(engine: Engine, w: Array, states: Array, sweeps: Array, first
     block = min(BLOCK, n)
     padding = -n % block
     blocks = (n + padding) // block
-    w = ops.pad(w, ((0, padding), (0, padding)))
-    slack = ROUNDING * ops.sum(ops.abs(w), axis=0)
+    w, theta = ops.pad(w, ((0, padding), (0, padding))), ops.pad(theta, ((0, padding),))
+    slack = ROUNDING * (ops.sum(ops.abs(w), axis=0) + ops.abs(theta))
     positions = engine.arange(block)
 
     def sweep(i: Array, s: Array) -> Any:
@@ -273,9 +302,9 @@ def recall_in_turn(engine: Engine, w: Array, states: Array, sweeps: Array, first
         ordered = ops.reshape(ops.gather(ops.gather(w, order).T, order), (blocks, block, n + padding))
 
         def one_block(s: Array, item: Any) -> Any:  # s (blocks, block, batch)
-            k, rows, slack_k, own = item  # (), (block, units), (block,), (block, block)
+            k, rows, limits, slack_k, own = item  # (), (block, units), (block,), (block,), (block, block)
             old = ops.squeeze(engine.rows(s, k, 1), axis=0)
-            h = rows @ ops.reshape(s, (n + padding, batch))
+            h = rows @ ops.reshape(s, (n + padding, batch)) - limits[:, None]
             _, new = engine.scan(one, h, (positions, own, slack_k, old))
             return ops.where((numbers == k)[:, None, None], new[None], s), new[:0]
 
@@ -286,9 +315,9 @@ def recall_in_turn(engine: Engine, w: Array, states: Array, sweeps: Array, first
 
         numbers = engine.arange(blocks)
         own = ops.stack([ordered[k][:, k * block : (k + 1) * block] for k in range(blocks)], axis=0)
-        slacks = ops.reshape(ops.gather(slack, order), (blocks, block))
+        limits, slacks = (ops.reshape(ops.gather(v, order), (blocks, block)) for v in (theta, slack))
         start = ops.reshape(ops.gather(s, order), (blocks, block, batch))
-        new, _ = engine.scan(one_block, start, (numbers, ordered, slacks, own))
+        new, _ = engine.scan(one_block, start, (numbers, ordered, limits, slacks, own))
         new = ops.gather(ops.reshape(new, (n + padding, batch)), ops.argsort(order))
         return new, ops.any(new != s)
 

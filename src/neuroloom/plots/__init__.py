@@ -4,6 +4,8 @@ No global state is touched: nothing appears on a screen, and no figure stays in 
 """
 
 from neuroloom.plots.approximation import approximation
+from neuroloom.plots.art import category_boxes, category_counts
+from neuroloom.plots.associative import recall_rates
 from neuroloom.plots.curves import best_epoch, curves
 from neuroloom.plots.diagram import Box, Drawing, draw
 from neuroloom.plots.evaluation import confusion_matrix, residuals
@@ -11,11 +13,15 @@ from neuroloom.plots.images import images
 from neuroloom.plots.maps import component_planes, hit_map, label_map, u_matrix, unit_graph
 from neuroloom.plots.networks import decision_regions, energies, hinton, recalls, unit_diagram
 from neuroloom.plots.population import population, reliability
+from neuroloom.plots.sequences import series
+from neuroloom.plots.stochastic import receptive_fields, tours
 from neuroloom.plots.style import svg
+from neuroloom.plots.topology import connections
 
 __all__ = [
-    "approximation",
+    "connections", "recall_rates",
+    "approximation", "category_boxes", "category_counts",
     "curves", "best_epoch", "confusion_matrix", "residuals", "images", "decision_regions", "hinton",
     "energies", "recalls", "unit_diagram", "population", "reliability", "svg", "Box",
-    "Drawing", "draw", "component_planes", "hit_map", "label_map", "u_matrix", "unit_graph",
+    "Drawing", "draw", "component_planes", "hit_map", "label_map", "series", "receptive_fields", "tours", "u_matrix", "unit_graph",
 ]  # fmt: skip

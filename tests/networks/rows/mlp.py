@@ -1,0 +1,16 @@
+from neuroloom.networks import MultilayerPerceptronClassifier, MultilayerPerceptronRegressor
+
+
+def rows(Row):
+    few = {"hidden": (6,), "random_state": 0}
+    skip = {"connections": [(0, 1), (1, 2), (0, 2)], "hidden": (4,), "random_state": 0}
+    return [
+        Row(MultilayerPerceptronClassifier(epochs=25, **few), checks="torch"),
+        Row(
+            MultilayerPerceptronClassifier(algorithm="adam", learning_rate=0.1, batch_size=64, epochs=15, **few),
+            checks="torch",
+        ),
+        Row(MultilayerPerceptronRegressor(algorithm="lm", epochs=4, **skip), checks="torch"),
+        Row(MultilayerPerceptronRegressor(algorithm="cgp", epochs=10, **few), checks="torch"),
+        Row(MultilayerPerceptronRegressor(algorithm="lbfgs", epochs=15, **few), checks="torch"),
+    ]
