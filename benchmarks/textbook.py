@@ -125,10 +125,11 @@ def rbm(batch_size: int) -> Act:
     return partial(BernoulliRBM(n_components=256, batch_size=batch_size, epochs=1, random_state=0).fit, pictures())
 
 
-def rbm_of_scikit_learn(batch_size: int) -> Act:
+def rbm_of_scikit_learn(batch_size: int, dtype: str) -> Act:
     from sklearn.neural_network import BernoulliRBM
 
-    return partial(BernoulliRBM(256, batch_size=batch_size, n_iter=1, random_state=0).fit, pictures())
+    X = pictures().astype(dtype)
+    return partial(BernoulliRBM(256, batch_size=batch_size, n_iter=1, random_state=0).fit, X)
 
 
 CONTESTS = {
@@ -156,7 +157,10 @@ CONTESTS = {
         f"rbm-{size}": Contest(
             f"Boltzmann machine 784-256, 60,000 MNIST images, 1 pass, batch {size}",
             partial(rbm, size),
-            {"scikit-learn": partial(rbm_of_scikit_learn, size)},
+            {
+                "scikit-learn": partial(rbm_of_scikit_learn, size, "float32"),
+                "scikit-learn in float64": partial(rbm_of_scikit_learn, size, "float64"),
+            },
             least=3,
             repeats=3,
         )

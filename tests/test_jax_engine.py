@@ -22,6 +22,9 @@ def test_options_follow_what_a_program_computes():
     def over_time(h, w):
         return engine.scan(lambda h, _: (h @ w, None), h, np.ones(3))[0]
 
+    def learning(w, batches):
+        return engine.scan(lambda w, x: (w - x @ w, None), w, batches)[0]
+
     def steps(h, w):
         return engine.loop(0, 3, lambda i, h: (h @ w, True), h)
 
@@ -30,6 +33,7 @@ def test_options_follow_what_a_program_computes():
     assert chosen(lambda a, b: a @ b, (32, 33), (33, 32)) == options.PRODUCTS
     assert chosen(lambda a: a + 1, (4, 4)) == options.PRODUCTS
     assert chosen(over_time, (33, 33), (33, 33)) == options.RECURRENT
+    assert chosen(learning, (33, 33), (3, 33, 33)) == options.PRODUCTS  # it is the state that is multiplied
     assert chosen(steps, (33, 33), (33, 33)) == options.PRODUCTS
     assert chosen(jax.grad(lambda h, w: over_time(h, w).sum()), (33, 33), (33, 33)) == options.RECURRENT
     assert chosen(lambda x, k: engine.conv(x, k, windows), (2, 8, 8, 9), (3, 3, 9, 2)) == options.PRODUCTS

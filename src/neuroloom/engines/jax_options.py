@@ -3,7 +3,8 @@
 XLA has two libraries for matrix products there and hands most of them to the newer one, YNN. Measured on 2 cores:
 
 * convolutions: inside a loop YNN's are half as fast as those of the older library, Eigen, so YNN gets products only;
-* recurrences: the small products of a step, (128, 128) by (128, 512), take 154 µs with YNN and 109 with Eigen;
+* recurrences, in which a state meets the same matrix again and again: a step's product, (128, 128) by (128, 512), takes
+  154 µs with YNN and 109 with Eigen, which is not so where training changes the matrix in each step;
 * where every product is small, handing it to several threads costs more than it gains: the step of a network of 8
   neurons takes 5.6 µs with them and 4.7 without.
 """
@@ -46,23 +47,30 @@ def compiled(fn: Function) -> Function:
 def options_for(program: Any) -> Options:
     """The options for a program, given as a jaxpr."""
     found = list(equations(program))
-    products = [multiplications(e) for e, _ in found if e.primitive.name == "dot_general"]
-    if any(e.primitive.name == "conv_general_dilated" for e, _ in found):
+    products = [multiplications(e) for e in found if e.primitive.name == "dot_general"]
+    if any(e.primitive.name == "conv_general_dilated" for e in found):
         return PRODUCTS
     if products and max(products) <= SMALL_PRODUCT:
         return SMALL
-    recurrent = any(inside and e.primitive.name == "dot_general" for e, inside in found)
-    return RECURRENT if recurrent else PRODUCTS
+    return RECURRENT if any(recurs(e) for e in found if e.primitive.name == "scan") else PRODUCTS
 
 
-def equations(program: Any, inside: bool = False) -> Iterator[tuple[Any, bool]]:
-    """All equations of a jaxpr, and whether they stand inside a loop over time."""
+def equations(program: Any) -> Iterator[Any]:
+    """All equations of a jaxpr, those inside others too."""
     for equation in program.eqns:
-        yield equation, inside
+        yield equation
         for part in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda p: hasattr(p, "jaxpr")):
             inner = getattr(part, "jaxpr", part)
             if hasattr(inner, "eqns"):
-                yield from equations(inner, inside or equation.primitive.name == "scan")
+                yield from equations(inner)
+
+
+def recurs(scan: Any) -> bool:
+    """Whether a product in the body of a scan takes a matrix that stays the same in all its steps."""
+    body = scan.params["jaxpr"].jaxpr
+    fixed = body.invars[: scan.params["num_consts"]]
+    products = (e for e in body.eqns if e.primitive.name == "dot_general")
+    return any(operand is one for e in products for operand in e.invars for one in fixed)
 
 
 def multiplications(product: Any) -> int:

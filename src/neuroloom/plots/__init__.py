@@ -23,5 +23,6 @@ __all__ = [
     "approximation", "category_boxes", "category_counts",
     "curves", "best_epoch", "confusion_matrix", "residuals", "images", "decision_regions", "hinton",
     "energies", "recalls", "unit_diagram", "population", "reliability", "svg", "Box",
-    "Drawing", "draw", "component_planes", "hit_map", "label_map", "series", "receptive_fields", "tours", "u_matrix", "unit_graph",
+    "Drawing", "draw", "component_planes", "hit_map", "label_map", "series", "receptive_fields", "tours", "u_matrix",
+    "unit_graph",
 ]  # fmt: skip
