@@ -50,7 +50,7 @@ def test_two_layers_of_units_make_exclusive_or():
 def test_weights_that_do_not_fit_are_errors():
     with pytest.raises(ShapeError, match="one weight per column of X, 2, received 3"):
         McCullochPitts(weights=[1, 1, 1]).fit(GATES)
-    with pytest.raises(ConfigurationError, match="expected weights to be a list or an array of finite numbers"):
+    with pytest.raises(ConfigurationError, match="expected weights to be a list of numbers or a matrix of numbers"):
         McCullochPitts(weights=[1, np.nan]).fit(GATES)
 
 

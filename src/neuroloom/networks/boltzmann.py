@@ -15,7 +15,7 @@ from neuroloom.config import Choice, Count, NonNegative, Positive, PositiveInt
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.networks import boltzmann_rules as rules
 from neuroloom.networks.base import Network
-from neuroloom.networks.threshold import Matrix
+from neuroloom.networks.numbers import Matrix
 from neuroloom.ops import draws
 
 LARGEST = 16
@@ -86,7 +86,7 @@ class BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Networ
     """
 
     n_hidden: Count = 0
-    connections: Annotated[Any, Matrix()] | None = None
+    connections: Matrix | None = None
     learning_rate: Positive = 0.1
     epochs: PositiveInt = 100
     method: Annotated[str, Choice("annealing", "exact")] = "annealing"

@@ -8,30 +8,16 @@ from typing import Annotated, Any
 import numpy as np
 from sklearn.base import TransformerMixin
 
-from neuroloom import config, ops
+from neuroloom import ops
 from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, Real
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError, ShapeError
 from neuroloom.networks.answers import ByScores, ManyTargets
 from neuroloom.networks.base import Network
+from neuroloom.networks.numbers import Numbers
 from neuroloom.networks.perceptron import linear, targets_of
 from neuroloom.ops import draws
 from neuroloom.typing import Array
-
-
-class Matrix(config.Check):
-    """Numbers in rows."""
-
-    expects = "a list or an array of finite numbers with one or two axes"
-
-    def __call__(self, value: Any) -> np.ndarray:
-        try:
-            array = np.asarray(value, np.float32)
-        except (TypeError, ValueError):
-            raise self.refuse() from None
-        if array.ndim not in (1, 2) or not array.size or not np.isfinite(array).all():
-            raise self.refuse()
-        return np.atleast_2d(array)
 
 
 class McCullochPitts(TransformerMixin, Network):
@@ -61,7 +47,7 @@ class McCullochPitts(TransformerMixin, Network):
     array([0., 0., 1., 0.])
     """
 
-    weights: Annotated[Any, Matrix()] | None = None
+    weights: Annotated[Any, Numbers(1, 2)] | None = None
     threshold: Real = 1.0
     inhibition: Annotated[str, Choice("absolute", "weighted")] = "absolute"
 
@@ -69,7 +55,7 @@ class McCullochPitts(TransformerMixin, Network):
         """Check that the connections fit X; nothing is learned from it."""
         p = self._start()
         X = self._rows(X)
-        weights = np.ones((1, X.shape[1]), np.float32) if p.weights is None else p.weights
+        weights = np.atleast_2d(np.ones(X.shape[1]) if p.weights is None else p.weights).astype(np.float32)
         if weights.shape[1] != X.shape[1]:
             raise ShapeError(
                 f"McCullochPitts expected one weight per column of X, {X.shape[1]}, received {weights.shape[1]}."
