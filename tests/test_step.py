@@ -208,15 +208,16 @@ def test_gradients_are_clipped_before_the_update(training_engine):
 # -------------------------------------------------------------------------------------------- structure of a task
 
 
-def task(rate=0.01, units=3, **settings):
+def task(rate=0.01, units=3, precision="float32", **settings):
     model = nl.Sequential([layers.Dense(units, input_shape=(2,)), layers.Dense(1, activation="sigmoid")])
-    return Plan.of(nl.optimizers.Adam(rate, **settings), "binary_crossentropy", ["acc"], None).task(model.network)
+    plan = Plan.of(nl.optimizers.Adam(rate, **settings), "binary_crossentropy", ["acc"], None, precision)
+    return plan.task(model.network)
 
 
 def test_the_signature_leaves_the_learning_rate_out_and_nothing_else():
     assert task(0.01).signature() == task(0.5).signature()
     assert len({task(), task(units=4)}) == 2
-    others = [task(units=4), task(beta_1=0.8), task(clipnorm=1.0)]
+    others = [task(units=4), task(beta_1=0.8), task(clipnorm=1.0), task(precision="bfloat16")]
     assert task().signature() not in [other.signature() for other in others]
     schedule = nl.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
     assert task(schedule).signature() != task().signature()

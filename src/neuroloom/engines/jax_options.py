@@ -4,15 +4,15 @@ XLA has two libraries for matrix products there and hands most of them to the ne
 
 * convolutions: inside a loop YNN's are half as fast as those of the older library, Eigen, so YNN gets products only;
 * recurrences, in which a state meets the same matrix again and again: a step's product, (128, 128) by (128, 512), takes
-  154 µs with YNN and 109 with Eigen, which is not so where training changes the matrix in each step;
-* where every product is small, handing it to several threads costs more than it gains: the step of a network of 8
-  neurons takes 5.6 µs with them and 4.7 without.
+  154 µs with YNN and 109 with Eigen, which is not so where training changes the matrix in each step.
+
+Without its threads (xla_cpu_multi_thread_eigen) XLA 0.10 writes out some small products, (20, 15) by (15, 12) among
+them, so that compiling them takes minutes and gigabytes: that option stays alone.
 """
 
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,10 +24,6 @@ Options = dict[str, Any]
 
 PRODUCTS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 RECURRENT = {"xla_cpu_experimental_ynn_fusion_type": ""}
-SMALL = {**RECURRENT, "xla_cpu_multi_thread_eigen": False}
-
-SMALL_PRODUCT = 1 << 15
-"""Multiplications up to which a product is small."""
 
 
 def compiled(fn: Function) -> Function:
@@ -47,11 +43,8 @@ def compiled(fn: Function) -> Function:
 def options_for(program: Any) -> Options:
     """The options for a program, given as a jaxpr."""
     found = list(equations(program))
-    products = [multiplications(e) for e in found if e.primitive.name == "dot_general"]
     if any(e.primitive.name == "conv_general_dilated" for e in found):
         return PRODUCTS
-    if products and max(products) <= SMALL_PRODUCT:
-        return SMALL
     return RECURRENT if any(recurs(e) for e in found if e.primitive.name == "scan") else PRODUCTS
 
 
@@ -71,13 +64,6 @@ def recurs(scan: Any) -> bool:
     fixed = body.invars[: scan.params["num_consts"]]
     products = (e for e in body.eqns if e.primitive.name == "dot_general")
     return any(operand is one for e in products for operand in e.invars for one in fixed)
-
-
-def multiplications(product: Any) -> int:
-    """How many multiplications a dot_general takes."""
-    (contracted, _), _ = product.params["dimension_numbers"]
-    left = product.invars[0].aval.shape
-    return math.prod(product.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from neuroloom.typing import Array
 NARROW = 32
 """Up to this many units the product is written from the kernel's side."""
 
-TINY = 1 << 10
+TINY = 1 << 12
 """Up to this many multiplications the product is written as a sum, which XLA fuses with what stands around it."""
 
 

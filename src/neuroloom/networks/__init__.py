@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from neuroloom.networks.competitive import CompetitiveLayer
     from neuroloom.networks.connected import ConnectedNetwork
     from neuroloom.networks.deep_belief import DeepBeliefClassifier, DeepBeliefNetwork
+    from neuroloom.networks.deep_boltzmann import DeepBoltzmannMachine
     from neuroloom.networks.dense_memory import DenseAssociativeMemory, ModernHopfield
     from neuroloom.networks.echo import EchoStateRegressor
     from neuroloom.networks.elm import ELMClassifier, ELMRegressor
@@ -73,6 +74,7 @@ _FAMILIES = {
     "rbm": ["BernoulliRBM", "GaussianRBM"],
     "boltzmann": ["BoltzmannMachine"],
     "deep_belief": ["DeepBeliefNetwork", "DeepBeliefClassifier"],
+    "deep_boltzmann": ["DeepBoltzmannMachine"],
     "annealing": ["simulated_annealing", "tour_lengths"],
     "hopfield_tank": ["HopfieldTank"],
     "glvq": ["GLVQ", "GRLVQ", "GMLVQ", "RSLVQ"],

@@ -69,32 +69,41 @@ def train(
     decay: Array, *, batch: int, epochs: int, k: int, persistent: bool, moving: bool, kind: str,
 ) -> Any:  # fmt: skip
     """Passes over x: weights, velocity, chains (states of the hidden units) and a measure of each pass."""
-    n = x.shape[0]
-    steps = math.ceil(n / batch)
-    place = engine.arange(steps * batch)
-    filled = ops.reshape(ops.cast(place < n, "float32"), (steps, batch, 1))  # the last batch may not be full
 
     def one_pass(state: Any, epoch: Array) -> Any:
         own = draws.fold_in(key, epoch)
-        order = ops.concat([draws.permutation(own, n), place[n:] * 0], axis=0)
 
-        def one(state: Any, item: Any) -> Any:
+        def one(state: Any, rows: Array, share: Array, key: Key) -> Any:
             net, velocity, chains = state
-            rows, weight, step = item
-            share = weight / ops.sum(weight)
-            upward, chains = gradient(
-                net, ops.gather(x, rows), share, chains, draws.fold_in(own, step), k=k, persistent=persistent, kind=kind
-            )
+            v = ops.gather(x, rows)
+            upward, chains = gradient(net, v, share, chains, key, k=k, persistent=persistent, kind=kind)
             upward = (upward[0] - decay * net[0], *upward[1:])
             if moving:
                 upward = velocity = tuple(momentum * old + g for old, g in zip(velocity, upward, strict=True))
-            return (tuple(w + rate * g for w, g in zip(net, upward, strict=True)), velocity, chains), rate
+            return tuple(w + rate * g for w, g in zip(net, upward, strict=True)), velocity, chains
 
-        state, _ = engine.scan(one, state, (ops.reshape(order, (steps, batch)), filled, engine.arange(steps)))
+        state = by_batches(engine, one, state, x.shape[0], batch, own)
         return state, measure(state[0], x[:WATCHED], draws.fold_in(own, -1), kind)
 
     state, measures = engine.scan(one_pass, (net, velocity, chains), engine.arange(epochs))
     return *state, measures
+
+
+def by_batches(engine: Engine, one: Any, state: Any, n: int, batch: int, key: Key) -> Any:
+    """The state after `one(state, rows, share, key)` for batches of n rows in random order.
+
+    `share` (batch, 1) sums to 1 over a batch's rows; the last batch may not be full, and is filled with shares of 0.
+    """
+    steps = math.ceil(n / batch)
+    place = engine.arange(steps * batch)
+    filled = ops.reshape(ops.cast(place < n, "float32"), (steps, batch, 1))
+    order = ops.concat([draws.permutation(key, n), place[n:] * 0], axis=0)
+
+    def step(state: Any, item: Any) -> Any:
+        rows, weight, i = item
+        return one(state, rows, weight / ops.sum(weight), draws.fold_in(key, i)), i
+
+    return engine.scan(step, state, (ops.reshape(order, (steps, batch)), filled, engine.arange(steps)))[0]
 
 
 def gradient(

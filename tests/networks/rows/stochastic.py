@@ -3,11 +3,13 @@ from neuroloom.networks import (
     BoltzmannMachine,
     DeepBeliefClassifier,
     DeepBeliefNetwork,
+    DeepBoltzmannMachine,
     GaussianRBM,
     HopfieldTank,
 )
 
 few = {"n_components": 4, "epochs": 2, "batch_size": 16, "random_state": 0}
+deep = {"epochs": 2, "pretrain_epochs": 1, "mean_field_steps": 3, "k": 1, "batch_size": 16, "random_state": 0}
 tuned = {"layers": (12,), "batch_size": 16, "tuning_epochs": 30, "tuning_rate": 0.02}
 
 
@@ -20,5 +22,6 @@ def rows(Row):
         Row(BoltzmannMachine(method="exact", n_hidden=1, epochs=5, random_state=0)),
         Row(DeepBeliefNetwork(layers=(4, 3), epochs=2, batch_size=16, random_state=0)),
         Row(DeepBeliefClassifier(**tuned, visible="gaussian", epochs=2, random_state=0), checks="jax"),
+        Row(DeepBoltzmannMachine(layers=(4, 3, 2), **deep)),
         Row(HopfieldTank(starts=2, max_steps=20, random_state=0)),
     ]
