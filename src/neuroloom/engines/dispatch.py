@@ -6,6 +6,7 @@ Engines are loaded on demand: `import neuroloom` loads none.
 from __future__ import annotations
 
 import contextvars
+import functools
 import importlib
 import importlib.util
 import os
@@ -45,6 +46,7 @@ def load(name: str) -> Engine:
     return _loaded.setdefault(name, importlib.import_module(f"neuroloom.engines.{name}").ENGINE)
 
 
+@functools.cache
 def installed(name: str) -> bool:
     """Whether the engine's tensor library can be imported."""
     return importlib.util.find_spec(name) is not None
