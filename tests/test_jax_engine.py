@@ -119,16 +119,47 @@ def test_the_lstms_gradient_for_many_networks_at_once():
 
 
 @pytest.mark.parametrize("tiny", [0, jax_products.TINY])
+@pytest.mark.parametrize("features", [7, 40])
 @pytest.mark.parametrize("units", [1, 32, 33])
 @pytest.mark.parametrize("rows", [(5,), (2, 3)])
-def test_tiny_narrow_and_wide_layers_compute_the_same(units, rows, tiny, monkeypatch):
+def test_tiny_narrow_and_wide_layers_compute_the_same(units, features, rows, tiny, monkeypatch):
     """y = x W + b and its gradients, on both sides of each size where the product is written otherwise."""
     monkeypatch.setattr(jax_products, "TINY", tiny)
     engine = nl.engines.load("jax")
-    x, w, b, g = numbers((*rows, 7), (7, units), (units,), (*rows, units))
-    flat = x.reshape(-1, 7), g.reshape(-1, units)
+    x, w, b, g = numbers((*rows, features), (features, units), (units,), (*rows, units))
+    flat = x.reshape(-1, features), g.reshape(-1, units)
     with engine.double():
         assert np.allclose(engine.affine(x, w, b), x @ w + b, rtol=1e-12)
         found = jax.grad(lambda *a: (g * engine.affine(*a)).sum(), (0, 1, 2))(x, w, b)
     for got, want in zip(found, (g @ w.T, flat[0].T @ flat[1], flat[1].sum(0)), strict=True):
         assert np.allclose(got, want, rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(40, 3), (3, 40), (40, 40)])
+def test_gradients_of_a_layers_gradient(shape, monkeypatch):
+    """The Hessian of ½ |x W|² by W is xᵀ x in each column; that by x and W also has their product's own part."""
+    monkeypatch.setattr(jax_products, "TINY", 0)
+    engine = nl.engines.load("jax")
+    x, w, b, v = numbers((5, shape[0]), shape, (shape[1],), shape)
+    with engine.double():
+        gradient = jax.grad(lambda w, x: (engine.affine(x, w, 0 * b) ** 2).sum() / 2)
+        by_w, by_x = jax.grad(lambda w, x: (gradient(w, x) * v).sum(), (0, 1))(w, x)
+        together = jax.vmap(gradient, (0, None))(np.stack([w, 2 * w]), x)
+    assert np.allclose(by_w, x.T @ x @ v, rtol=1e-10)
+    assert np.allclose(by_x, x @ w @ v.T + x @ v @ w.T, rtol=1e-10)
+    assert np.allclose(together, np.stack([x.T @ x @ w, 2 * x.T @ x @ w]), rtol=1e-10)
+
+
+def test_binary_crossentropys_derivatives_hold_everywhere():
+    """σ(z) - y and σ(z) (1 - σ(z)), also where z is 0, and to the last digit where float32 rounds σ(z) to 1."""
+    engine = nl.engines.load("jax")
+    loss = lambda z, y: engine.binary_crossentropy(y, z)  # noqa: E731
+    first, second, by_y = jax.grad(loss), jax.grad(jax.grad(loss)), jax.grad(loss, 1)
+    for z in (-40.0, -1.5, 0.0, 1.5, 40.0):
+        sigma, other = 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(z))
+        for y in (0.0, 0.3, 1.0):
+            want = (1 - y) * sigma - y * other  # is σ - y, without cancellation
+            assert float(first(z, y)) == pytest.approx(want, rel=1e-5)
+            assert float(second(z, y)) == pytest.approx(sigma * other, rel=1e-5)
+            assert float(by_y(z, y)) == -z
+    assert float(loss(2.0, np.int32(1))) == pytest.approx(np.log1p(np.exp(-2.0)), rel=1e-6)

@@ -162,6 +162,10 @@ class JaxEngine(Engine):
     def softplus(self, x: Array) -> Array:
         return jax.nn.softplus(x)
 
+    def binary_crossentropy(self, y: Array, logits: Array) -> Array:
+        dtype = jnp.result_type(y, logits)
+        return _binary_crossentropy(jnp.asarray(y, dtype), jnp.asarray(logits, dtype))
+
     def softmax(self, x: Array, axis: int) -> Array:
         return jax.nn.softmax(x, axis=axis)
 
@@ -241,6 +245,22 @@ def _aligned(x: np.ndarray, dtype: str) -> np.ndarray:
     copy = buffer[start : start + x.size * wanted.itemsize].view(wanted).reshape(x.shape)
     np.copyto(copy, x, casting="unsafe")
     return copy
+
+
+@jax.custom_jvp
+def _binary_crossentropy(y: Array, z: Array) -> Array:
+    """|z| of the wrong side + log(1 + e^-|z|). With two softplus XLA takes four exponentials and two logarithms, and an
+    autoencoder of 784 pixels half as long again."""
+    size = jnp.where(z >= 0, z, -z)  # unlike |z| it has a slope at 0
+    return size * jnp.where(z >= 0, 1 - y, y) + jnp.log1p(jnp.exp(-size))
+
+
+@_binary_crossentropy.defjvp
+def _binary_crossentropy_tangent(values: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    (y, z), (dy, dz) = values, tangents
+    e = jnp.exp(-jnp.where(z >= 0, z, -z))
+    other = e / (1 + e)  # the probability of the less likely class
+    return _binary_crossentropy(y, z), dz * jnp.where(z >= 0, (1 - y) - other, other - y) - dy * z
 
 
 def _on_cpu() -> bool:
