@@ -1,6 +1,9 @@
 """Chunks, callbacks, compiled programs, and what happens when a loss is not finite or a user interrupts."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -523,3 +526,37 @@ def test_other_numbers_of_rows_are_programs_of_their_own(backend_compilations):
     backend_compilations.clear()
     classifier().fit(*digits_like(1408, seed=2), **given)
     assert backend_compilations == []
+
+
+FIRST_USE = """
+import jax, numpy as np, neuroloom as nl
+seen = []
+jax.monitoring.register_event_duration_secs_listener(lambda name, *_, **__: seen.append(name))
+compiled = lambda: sum("backend_compile" in name for name in seen)
+x, y = np.random.default_rng(0).random((256, 20), dtype="float32"), np.arange(256) % 3
+def build():
+    model = nl.Sequential([nl.layers.Dense(9, activation="relu", input_shape=(20,)), nl.layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+model = build()
+model.fit(x, y, batch_size=32, verbose=0, engine="jax")
+print(compiled())
+models = [build() for _ in range(4)]
+nl.fit_many(models, x, y, batch_size=32, verbose=0, engine="jax")
+print(compiled())
+nl.fit_many([model, *models], x, y, batch_size=32, verbose=0, engine="jax")  # one of them trained alone before
+print(compiled())
+"""
+
+
+def test_a_first_fit_compiles_its_program_and_nothing_else(tmp_path):
+    """Arrays are made without programs: each would take 5 to 20 ms of a process's first second.
+
+    One program asks whether XLA has our options. `fit_many` has a program of its own for each size of a shard.
+    """
+    environment = {**os.environ, "NEUROLOOM_CACHE": str(tmp_path), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", FIRST_USE], capture_output=True, text=True, env=environment)
+    assert not done.returncode, done.stderr
+    first, many, mixed = map(int, done.stdout.split())
+    assert first == 2
+    assert 1 <= many - first <= 2 and 1 <= mixed - many <= 2  # two shards may begin at the same moment

@@ -123,6 +123,10 @@ class Engine(ABC):
         """n rows of x from row `start` on."""
         return x[start : start + n]
 
+    def full_like(self, x: Array, value: float) -> Array:
+        """An array like x of one value."""
+        return self.xp.full_like(x, value)
+
     def zero_sum(self, shape: tuple[int, ...]) -> Array:
         """A sum of nothing, to which many numbers can be added without rounding away the later ones."""
         return self.xp.zeros(shape, dtype=self.xp.float64)

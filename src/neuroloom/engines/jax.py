@@ -71,6 +71,11 @@ class JaxEngine(Engine):
     def scalar(self, value: float, dtype: str = "float32") -> Array:
         return _scalar(value, dtype)
 
+    def full_like(self, x: Array, value: float) -> Array:
+        if isinstance(x, jax.core.Tracer):
+            return jnp.full_like(x, value)
+        return self.asarray(np.full(x.shape, value, x.dtype))  # outside a program, jnp compiles one for each shape
+
     def guarded(self, ok: Any, new: Function, old: Tree) -> Tree:
         return new()  # a select over all weights would cost 3 to 6 % of a step
 
@@ -78,7 +83,7 @@ class JaxEngine(Engine):
         return lax.dynamic_slice_in_dim(x, start, n)
 
     def zero_sum(self, shape: tuple[int, ...]) -> Array:
-        return jnp.zeros((2, *shape), jnp.float32)
+        return self.asarray(np.zeros((2, *shape), np.float32))
 
     def add_to_sum(self, total: Array, x: Any) -> Array:
         """Two floats for one (Dekker, 1971), since there is no float64: total[1] is what rounding took from total[0].
@@ -222,7 +227,7 @@ class JaxEngine(Engine):
     # ----------------------------------------------------------------------------------------- random numbers
 
     def key(self, seed: int) -> Key:
-        return jnp.asarray([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], jnp.uint32)
+        return self.asarray(np.array([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32))
 
     def fold_in(self, key: Key, data: Any) -> Key:
         return jax.random.fold_in(key, data)
@@ -270,7 +275,7 @@ def _on_cpu() -> bool:
 @functools.lru_cache(64)
 def _scalar(value: float, dtype: str) -> Array:
     """A number on the device; kept, since putting it there takes longer than a small network's step."""
-    return jnp.asarray(value, dtype)
+    return jnp.asarray(np.asarray(value, dtype), dtype)  # without the first asarray JAX compiles a program for it
 
 
 jax_cache.enable()

@@ -6,9 +6,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import array_api_compat.numpy as xp
 import numpy as np
-import scipy.special
 
 from neuroloom import tree
 from neuroloom.engines import dispatch
@@ -20,7 +18,7 @@ class NumpyEngine(Engine):
     """See `Engine`."""
 
     name = "numpy"
-    xp = xp
+    xp = np
     trains = False
 
     @property
@@ -46,7 +44,9 @@ class NumpyEngine(Engine):
             return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
 
     def erf(self, x: Array) -> Array:
-        return scipy.special.erf(x)
+        from scipy.special import erf  # here, since it takes longer to load than all of this engine
+
+        return erf(x)
 
     def gather(self, x: Array, index: Array) -> Array:
         return x[index]

@@ -75,7 +75,7 @@ class Shard:
         self.test_runner = None if self.test_feed is None else self._runner("test", test_step, self.test_feed)
         self.keys = self._stacked([engine.key(model._seed) for model in models])
         every = zip(*(numbers(model._make_task()) for model in models), strict=True)
-        self.numbers = [self._asarray(values) for values in every]
+        self.numbers = [_array(values) for values in every]
         self.state = self._first_state()
 
     def _runner(self, kind: str, step: Any, feed: IndexFeed) -> Runner:
@@ -88,7 +88,7 @@ class Shard:
         """Begin an epoch: metrics of no data, and what callbacks have set meanwhile."""
         if any(model._replaced for model in self.models):
             self.state["members"] |= self._weights()
-        rates = self._asarray([0.0 if self._scheduled else model.learning_rate for model in self.models])
+        rates = _array([0.0 if self._scheduled else model.learning_rate for model in self.models])
         members = {**self.state["members"], "metrics": self._no_data, "learning_rate": rates}
         self.learning = self.feed.active = learning.copy()
         self.state = {**self.state, "members": members, **self._around(self.feed)}
@@ -138,13 +138,13 @@ class Shard:
 
     def _around(self, feed: IndexFeed) -> Tree:
         """What a population's state holds beside those of the members, at the start of an epoch."""
-        row = self._asarray(np.zeros((len(self.models), len(self.columns))))
-        return {"active": self._asarray(self.learning, bool), "row": row, **feed.counts()}
+        row = np.zeros((len(self.models), len(self.columns)), np.float32)
+        return {"active": _array(self.learning, bool), "row": row, **feed.counts()}
 
     def _first_state(self) -> Tree:
         for model in self.models:
             model._draw()
-        members = {**self._weights(), "step": self._asarray([int(model._step) for model in self.models], np.int32)}
+        members = {**self._weights(), "step": _array([int(model._step) for model in self.models], np.int32)}
         members["slots"] = self._slots(members["params"])
         one, n = self.task.fresh_metrics(self.engine), len(self.models)
         self._no_data = tree.map(lambda a: self._stacked([a] * n), one)
@@ -165,7 +165,7 @@ class Shard:
         fresh = self.task.optimizer.init(params)
         if all(model._slots is None for model in self.models):
             return fresh
-        one = tree.map(lambda a: a[0], fresh)
+        one = tree.map(lambda a: self.engine.to_numpy(a)[0], fresh)
         every = [one if model._slots is None else model._slots for model in self.models]
         return {
             name: {path: self._stacked([slots[name][path] for slots in every]) for path in part}
@@ -187,8 +187,10 @@ class Shard:
         """Arrays of any engine with a new first axis, on this one."""
         return self.engine.asarray(np.stack([np.asarray(engines.of(a).to_numpy(a)) for a in arrays]))
 
-    def _asarray(self, values: Any, dtype: Any = np.float32) -> Any:
-        return self.engine.asarray(np.array(values, dtype))
+
+def _array(values: Any, dtype: Any = np.float32) -> np.ndarray:
+    """A small array of the state; a compiled program takes it from the host itself, and faster."""
+    return np.array(values, dtype)
 
 
 def structure(model: Model) -> Any:

@@ -102,7 +102,7 @@ class Optimizer(Configured, kind="optimizer"):
         {'momentum': {'kernel': array([[0., 0.]])}, 'velocity': {'kernel': array([[0., 0.]])}}
         """
         return {
-            name: tree.map(lambda p, fill=fill: engines.of(p).xp.full_like(p, fill), params)
+            name: tree.map(lambda p, fill=fill: engines.of(p).full_like(p, fill), params)
             for name, fill in self.slots().items()
         }
 

@@ -116,7 +116,7 @@ class IndexFeed:
         """Each member's whole batches, samples of its last batch, and batches done, for the state."""
         done = np.zeros(len(self.index), np.int32)
         named = {"full": self.full, "rest": self.rest, "done": done}
-        return {name: self.engine.asarray(values.astype(np.int32)) for name, values in named.items()}
+        return {name: values.astype(np.int32) for name, values in named.items()}
 
     def prepare(self, number: int) -> None:
         self._ahead = number, self._orders(number)
@@ -134,11 +134,10 @@ class IndexFeed:
 
     def _segment(self, orders: list[np.ndarray], steps: int, size: int) -> Segment:
         """A Segment whose batch i is row i of an order of shape (steps, members, size)."""
-        table = np.zeros((len(orders), steps * size), np.int32)
-        for row, order in zip(table, orders, strict=True):
-            row[: len(order)] = order
-        batches = np.ascontiguousarray(table.reshape(len(orders), steps, size).transpose(1, 0, 2))
-        return Segment(self.rows, self.engine.asarray(batches), steps, 1)
+        batches = np.zeros((steps, len(orders), size), np.int32)
+        for i, order in enumerate(orders):
+            batches[: len(order) // size, i] = order.reshape(-1, size)
+        return Segment(self.rows, batches, steps, 1)
 
     def _orders(self, number: int) -> list[np.ndarray]:
         return [self._order(i, number) for i in range(1 if self.shared else len(self.index))]
