@@ -17,6 +17,9 @@ from benchmarks.rows import Row
 from benchmarks.tasks import Start
 from benchmarks.worker import AbsentError, Worker, WorkerError, versions
 
+PAUSE = 0.1
+"""Seconds before each measurement, in which the threads of the peer before, which may wait actively, come to rest."""
+
 Result = dict[str, Any]
 Note = Callable[[str], None]
 
@@ -72,18 +75,29 @@ def measure(row: Row, peers: list[str], repeats: int, workers: Workers, note: No
 
 
 def turns(row: Row, peers: list[str], repeats: int, workers: Workers, folder: Path, note: Note) -> dict[str, Result]:
-    """Each peer made ready, two at a time; then all measured in turns: A B C A B C."""
+    """Each peer made ready, two at a time; then all measured in turns: A B C B C A."""
     results: dict[str, Result] = {}
     with ThreadPoolExecutor(2) as pool:
         for peer, result in pool.map(lambda peer: (peer, attempt(lambda: begun(peer, row, workers, folder))), peers):
             results[peer] = result
             note(f"{row.name}: {peer} {describe(result)}")
-    for _ in range(repeats):
-        for peer in [peer for peer in peers if measurable(results[peer])]:
+    for turn in range(repeats):
+        for peer in [peer for peer in rotated(peers, turn) if measurable(results[peer])]:
+            time.sleep(PAUSE)
             results[peer] |= attempt(lambda peer=peer: grown(results[peer], workers.get(peer).again()))
     for peer in peers:
         finish(peer, results[peer], workers)
     return results
+
+
+def rotated(peers: list[str], turn: int) -> list[str]:
+    """The peers from another one on in each turn, so that it is not always the same that begins.
+
+    >>> rotated(["a", "b", "c"], 1)
+    ['b', 'c', 'a']
+    """
+    start = turn % len(peers) if peers else 0
+    return peers[start:] + peers[:start]
 
 
 def begun(peer: str, row: Row, workers: Workers, folder: Path) -> Result:

@@ -80,9 +80,9 @@ together, and what a step costs beside its arithmetic is paid once for all.""",
 
 ADVICE = """## What you can do
 
-* **`engine="auto"`** in `fit` takes the installed engine that is known to be the fastest for such a network.
-  The default stays JAX, so that results do not depend on what is installed. `neuroloom doctor` shows the table of
-  speeds.
+* **`engine="auto"`** takes the installed engine that is known to be the fastest for such a network: to train it, or to
+  predict so many samples. The default stays JAX, so that results do not depend on what is installed.
+  `neuroloom doctor` shows the table of speeds.
 * **A larger batch** gives larger products, which are faster a sample (compare the rows `mlp-batch-...`), up to
   some hundred samples; beyond that, steps get fewer and learning often slower. It is worth a try, not a rule.
 * **Arrays rather than generators.** An array that fits in memory is put on the device once and shuffled there;

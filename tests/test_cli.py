@@ -310,10 +310,15 @@ def test_doctor_shows_the_speeds_and_measures_them_anew(monkeypatch: pytest.Monk
         monkeypatch.setattr(references, name, value)
     speeds.table.cache_clear()
     output = fine("doctor").output
-    assert re.search(r"text lstm +recurrent +[\d.]+ +[\d.]+ +(jax|torch)", output) and "measured elsewhere" in output
+    assert (
+        re.search(r"text lstm +recurrent +train +32 +[\d.]+ +- +[\d.]+ +(jax|torch)", output)
+        and "measured elsewhere" in output
+    )
     output = fine("doctor", "--measure").output
-    jax, torch, fastest = re.search(r"tiny +dense +([\d.]+) +([\d.]+) +(jax|torch)", output).groups()
+    jax, torch, fastest = re.search(r"tiny +dense +train +16 +([\d.]+) +- +([\d.]+) +(jax|torch)", output).groups()
     assert fastest == ("jax" if float(jax) <= float(torch) else "torch") and "measured here" in output
+    *times, fastest = re.search(r"tiny +dense +predict +256 +([\d.]+) +([\d.]+) +([\d.]+) +(\w+)", output).groups()
+    assert float(times[["jax", "numpy", "torch"].index(fastest)]) == min(map(float, times))
     assert "text lstm" not in output
     speeds.table.cache_clear()
 

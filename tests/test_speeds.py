@@ -62,6 +62,12 @@ def test_the_nearest_reference_of_the_same_kind_counts(monkeypatch):
         assert fastest(CONV, 1) == "torch"
 
 
+@pytest.mark.parametrize(("torch", "best"), [(1.01, "jax"), (1.0, "torch")])
+def test_the_engine_in_use_stays_where_another_is_hardly_faster(monkeypatch, torch, best):
+    use_table(monkeypatch, ("small", "dense", 1e2, {"jax": 1.2, "torch": torch}))
+    assert fastest(DENSE, 1) == best
+
+
 def test_engines_that_are_not_installed_do_not_count(monkeypatch):
     use_table(monkeypatch, ("small", "dense", 1e2, {"jax": 3.0, "torch": 1.0}))
     there = dispatch.installed
@@ -102,10 +108,30 @@ def test_fit_says_so_once_and_only_when_nothing_was_chosen(monkeypatch, capsys):
         assert capsys.readouterr().out.count("The torch engine is about 3.0 times as fast as jax") == times, how
 
 
+def test_predicting_has_rows_of_its_own(monkeypatch):
+    times = {"jax": 3.0, "numpy": 1.0, "torch": 2.0}
+    use_table(
+        monkeypatch,
+        ("small", "dense", 1e2, {"jax": 1.0, "torch": 3.0}, "train", 4),
+        ("small", "dense", 1e2, times, "predict", 1),
+        ("small", "dense", 1e4, times | {"torch": 0.5}, "predict", 100),
+    )
+    assert [fastest(DENSE, n) for n in (1, 1000)] == ["jax", "jax"]
+    assert [fastest(DENSE, n, "predict") for n in (1, 1000)] == ["numpy", "torch"]  # 32 and 32,000 products
+    model, x = trained(verbose=0, engine="auto")
+    used = []
+    load = engines.load
+    monkeypatch.setattr(engines, "load", lambda name: used.append(name) or load(name))
+    one, all_of_them = model.predict(x[:1], engine="auto"), model.predict(np.repeat(x, 50, 0), engine="auto")
+    assert used == ["numpy", "torch"]
+    np.testing.assert_allclose(one[0], all_of_them[0], rtol=1e-5)
+    np.testing.assert_allclose(all_of_them[::50], model.predict(x, engine="jax"), rtol=1e-5)
+
+
 @pytest.mark.parametrize("best", ["jax", "torch"])
 def test_auto_computes_on_the_engine_of_the_table(monkeypatch, best):
     times = {"jax": 2.0, "torch": 2.0, best: 1.0}
-    use_table(monkeypatch, ("small", "dense", 1e2, times))
+    use_table(monkeypatch, ("small", "dense", 1e2, times), ("small", "dense", 1e2, times, "predict"))
     model, x = trained(verbose=0, engine="auto")
     assert model.layers[0].arrays()["kernel"].__class__.__module__.partition(".")[0].startswith(best)
     used = []
@@ -134,14 +160,19 @@ def test_use_does_not_take_auto():
 
 
 def test_the_shipped_table_is_of_these_references_and_engines():
-    shipped = Table.read(speeds.SHIPPED)
-    assert [row.name for row in shipped.rows] == [reference.name for reference in references.REFERENCES]
-    for row, reference in zip(shipped.rows, references.REFERENCES, strict=True):
+    shipped = {(row.name, row.task, row.samples): row for row in Table.read(speeds.SHIPPED).rows}
+    expected = {}
+    for reference in references.REFERENCES:
         dtype = "int32" if reference.indices else "float32"
         one = nl.Sequential([nl.Input(reference.sample, dtype), *reference.build()]).network
-        assert (row.kind, row.work) == (kind_of(one), work_of(one) * reference.batch_size)
-        assert set(row.ms) == {"jax", "torch"}
-        assert min(row.ms.values()) > 0
+        expected[reference.name, "train", reference.batch_size] = one, {"jax", "torch"}
+        for n in references.SAMPLES:
+            expected[reference.name, "predict", n] = one, {"jax", "numpy", "torch"}
+    assert shipped.keys() == expected.keys()
+    for key, (one, names) in expected.items():
+        row = shipped[key]
+        assert (row.kind, row.work) == (kind_of(one), work_of(one) * key[2])
+        assert set(row.ms) == names and min(row.ms.values()) > 0
 
 
 def test_a_table_survives_its_file_and_a_broken_one_gives_way_to_the_shipped(monkeypatch, tmp_path):
@@ -159,7 +190,7 @@ def test_a_table_survives_its_file_and_a_broken_one_gives_way_to_the_shipped(mon
         speeds.table.cache_clear()
 
 
-def test_measuring_times_every_engine_that_trains(monkeypatch):
+def test_measuring_times_training_and_predicting_on_every_engine_that_can(monkeypatch):
     tiny, *_, text = references.REFERENCES
     monkeypatch.setattr(references, "REFERENCES", (tiny, text))
     monkeypatch.setattr(references, "STEPS", 2)
@@ -168,10 +199,12 @@ def test_measuring_times_every_engine_that_trains(monkeypatch):
     told = []
     found = references.measure(told.append)
     assert list(found.rows) == told
-    assert [(row.name, row.kind, set(row.ms)) for row in told] == [
-        ("tiny", "dense", {"jax", "torch"}),
-        ("text lstm", "recurrent", {"jax", "torch"}),
+    assert [(row.name, row.kind, row.task, row.samples, set(row.ms)) for row in told] == [
+        (name, kind, task, samples, {"jax", "torch"} if task == "train" else {"jax", "numpy", "torch"})
+        for name, kind, batch in (("tiny", "dense", 16), ("text lstm", "recurrent", 32))
+        for task, samples in (("train", batch), ("predict", 1), ("predict", 256))
     ]
-    tiny, text = told
+    tiny, text = told[0], told[3]
     assert 0 < tiny.ms["jax"] < text.ms["jax"]  # 10,000 times the work
+    assert told[4].ms["numpy"] < told[5].ms["numpy"]
     assert found.device == "cpu"

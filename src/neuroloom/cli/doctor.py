@@ -19,7 +19,7 @@ from neuroloom.datasets._sources import SOURCES
 from neuroloom.engines import dispatch
 from neuroloom.folders import cache_folder
 from neuroloom.models.references import measure
-from neuroloom.training.speeds import Row, measured_path, table
+from neuroloom.training.speeds import Row, choice, measured_path, table
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "safetensors", "matplotlib", "narwhals", "pooch", "rich", "click")
 FRAMES = ("pandas", "polars")
@@ -81,26 +81,27 @@ def measure_speeds() -> None:
 
 def tell_speed(row: Row) -> None:
     """Say what was measured last."""
-    note(f"{row.name}: " + ", ".join(f"{name} {ms:.3g} ms" for name, ms in row.ms.items()))
+    note(f"{row.name}, {row.task} {row.samples}: " + ", ".join(f"{name} {ms:.3g} ms" for name, ms in row.ms.items()))
 
 
 def show_speeds() -> None:
     """Print the table that engine='auto' uses."""
     found = table()
     engines = sorted({name for row in found.rows for name in row.ms})
-    head = ["Network", "Kind", *(f"{name} ms/step" for name in engines), "engine='auto'"]
+    head = ["Network", "Kind", "Task", *(f"{name} ms" for name in engines), "auto"]
     rows = [
-        (row.name, row.kind, *(f"{row.ms[name]:.3g}" if name in row.ms else "-" for name in engines), quickest(row))
-        for row in found.rows
+        (
+            row.name,
+            row.kind,
+            f"{row.task} {row.samples}",
+            *(f"{row.ms[name]:.3g}" if name in row.ms else "-" for name in engines),
+            choice(row, default_engine()),
+        )
+        for row in sorted(found.rows, key=lambda row: row.task != "train")
     ]
-    show_table(head, rows, left=2)
+    show_table(head, rows, left=3)
     source = "here" if measured_path().is_file() else "elsewhere; `neuroloom doctor --measure` measures this machine"
     show_fact("Speeds", f"measured {source} ({found.device}: {found.machine})")
-
-
-def quickest(row: Row) -> str:
-    """The installed engine with the least time in a row of the table."""
-    return min(filter(dispatch.installed, row.ms), key=row.ms.__getitem__, default="-")
 
 
 def default_engine() -> str:

@@ -216,7 +216,7 @@ class JaxEngine(Engine):
 
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
         args = x, h, c, kernel, recurrent, bias
-        return jax_recurrent.lstm(super().lstm, *args) if _on_cpu() else super().lstm(*args)
+        return jax_recurrent.lstm(*args) if _on_cpu() else super().lstm(*args)
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         return jax_windows.max_pool(x, size, windows)

@@ -1,7 +1,8 @@
 """An LSTM layer for JAX on the CPU, with its gradient written out.
 
-The derived gradient keeps every intermediate result of every step, fills that memory with zeros first, and adds up
-the weights' gradients step by step. This one
+One tanh gives all four gates of a step, in half the time of three sigmoids and a tanh. The derived gradient keeps every
+intermediate result of every step, fills that memory with zeros first, and adds up the weights' gradients step by step.
+This one
 
 * keeps the gates in the memory that held x W, and their gradients in the memory that held the gates,
 * computes ∂W, ∂U and ∂b as one product each, over all steps.
@@ -20,17 +21,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from neuroloom.typing import Array, Function
+from neuroloom.typing import Array
 
 _apart = lax.optimization_barrier
 """Keeps what it is given from being computed anew inside each of its uses."""
 
 
-def lstm(plain: Function, *args: Array) -> tuple[Array, Array, Array]:
-    """`plain(*args)`, which is `Engine.lstm`, with the gradient of this file."""
-    fn = jax.custom_vjp(plain)
-    fn.defvjp(_forward, _backward)
-    return fn(*args)
+@jax.custom_vjp
+def lstm(x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
+    """See `Engine.lstm`."""
+    return _forward(x, h, c, kernel, recurrent, bias)[0]  # XLA leaves out what only the gradient needs
 
 
 def _forward(x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Any, Any]:
@@ -74,6 +74,9 @@ def _backward(saved: Any, given: Any) -> tuple[Array, ...]:
     d_recurrent = _apart(hs[:-1].reshape(-1, hs.shape[-1]).T) @ flat
     d_bias = (jnp.ones((1, len(flat)), flat.dtype) @ flat)[0]  # XLA's sum over the first axis is six times as slow
     return jnp.moveaxis(ds @ kernel.T, 0, 1), dh, dc, d_kernel, d_recurrent, d_bias
+
+
+lstm.defvjp(_forward, _backward)
 
 
 def _transposed_product(a: Array, b: Array) -> Array:

@@ -433,12 +433,12 @@ class Model(Structure):
             verbose: accepted for old programs; predicting shows nothing.
         """
         size = None if batch_size is None else _whole("batch_size", batch_size, 1)
-        chosen = self._engine(engine, x, _size(batch_size))
+        self._build_for(x)
+        rows = input_rows(self.network, x)
+        n = sample_count(x=rows)
+        chosen = engines.load(fastest(self.network, n, "predict")) if engine == "auto" else engines.resolve(engine)
         with engines.engine(chosen.name):
-            self._build_for(x)
             self._draw()
-            rows = input_rows(self.network, x)
-            sample_count(x=rows)
             return predict(chosen, self.network, rows, size)
 
     # -------------------------------------------------------------------------------------------------- files

@@ -23,7 +23,10 @@ CALL_SECONDS = 0.2
 """How long a measured call should take."""
 
 SECONDS = 2.0
-"""How long one network is measured on one engine."""
+"""How long one network's training is measured on one engine; predicting takes an eighth of that."""
+
+SAMPLES = (1, 256)
+"""How many samples are predicted."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Reference:
     batch_size: int
     indices: int = 0
     classes: int = 10
+
+    def samples(self, n: int) -> np.ndarray:
+        """n samples at random."""
+        rng, shape = config.generator(0, self.name), (n, *self.sample)
+        return rng.integers(0, self.indices, shape) if self.indices else rng.random(shape, np.float32)
 
 
 REFERENCES = (
@@ -64,7 +72,7 @@ REFERENCES = (
 
 
 def measure(tell: Callable[[Row], object] = lambda row: None) -> Table:
-    """Measure each reference on each installed engine that trains.
+    """Measure each reference on each installed engine: training where the engine trains, and predicting.
 
     The engines take turns, so that what slows the machine slows all of them; times are medians.
 
@@ -72,12 +80,20 @@ def measure(tell: Callable[[Row], object] = lambda row: None) -> Table:
         tell: is given each row as soon as it is measured.
     """
     here = [engines.load(name) for name in engines.dispatch.INSTALL if engines.dispatch.installed(name)]
-    names = [engine.name for engine in here if engine.trains]
     rows = []
     for reference in REFERENCES:
-        rows.append(_row(reference, names, SECONDS))
+        trained = {engine.name: _Trained(reference, engine.name) for engine in here if engine.trains}
+        network = next(iter(trained.values())).model.network
+        work, kind = work_of(network), kind_of(network)
+        steps = _medians({name: one.step_seconds for name, one in trained.items()}, SECONDS)
+        size = reference.batch_size
+        rows.append(Row(reference.name, kind, work * size, steps, "train", size))
         tell(rows[-1])
-    return Table(machine(), device_of(engines.load(names[0])), tuple(rows))
+        for n in SAMPLES:
+            calls = _medians({engine.name: _predicting(reference, engine.name, n) for engine in here}, SECONDS / 8)
+            rows.append(Row(reference.name, kind, work * n, calls, "predict", n))
+            tell(rows[-1])
+    return Table(machine(), device_of(here[0]), tuple(rows))
 
 
 def machine() -> str:
@@ -85,26 +101,40 @@ def machine() -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
 
 
-def _row(reference: Reference, names: list[str], seconds: float) -> Row:
-    trained = {name: _Trained(reference, name) for name in names}
-    times: dict[str, list[float]] = {name: [] for name in names}
+def _medians(measured: dict[str, Callable[[], float]], seconds: float) -> dict[str, float]:
+    """The median milliseconds of each, asked in turns for so many seconds each, three times at least."""
+    times: dict[str, list[float]] = {name: [] for name in measured}
     started = time.perf_counter()
-    while time.perf_counter() - started < seconds * len(names) or len(times[names[0]]) < 3:
-        for name, one in trained.items():
-            times[name].append(one.step_seconds())
-    network = trained[names[0]].model.network
-    ms = {name: round(1e3 * statistics.median(values), 5) for name, values in times.items()}
-    return Row(reference.name, kind_of(network), work_of(network) * reference.batch_size, ms)
+    while time.perf_counter() - started < seconds * len(measured) or min(map(len, times.values())) < 3:
+        for name, once in measured.items():
+            times[name].append(once())
+    return {name: round(1e3 * statistics.median(values), 5) for name, values in times.items()}
+
+
+def _predicting(reference: Reference, engine: str, n: int) -> Callable[[], float]:
+    """A function that gives the time of predicting n samples."""
+    x = reference.samples(n)
+    model = Sequential(reference.build())
+
+    def seconds() -> float:
+        model.predict(
+            x, engine=engine
+        )  # compiles; and threads of the engine before, which wait actively, end meanwhile
+        calls, started = 0, time.perf_counter()
+        while (spent := time.perf_counter() - started) < CALL_SECONDS / 10 or not calls:
+            model.predict(x, engine=engine)
+            calls += 1
+        return spent / calls
+
+    return seconds
 
 
 class _Trained:
     """A reference on an engine, compiled, with the number of epochs that a measured call has."""
 
     def __init__(self, reference: Reference, engine: str) -> None:
-        rng = config.generator(0, reference.name)
-        shape = (reference.batch_size * STEPS, *reference.sample)
-        self.x = rng.integers(0, reference.indices, shape) if reference.indices else rng.random(shape, np.float32)
-        self.y = rng.integers(0, reference.classes, len(self.x))
+        self.x = reference.samples(reference.batch_size * STEPS)
+        self.y = config.generator(0, reference.name, "y").integers(0, reference.classes, len(self.x))
         self.batch_size, self.engine, self.epochs = reference.batch_size, engine, 1
         self.model = Sequential(reference.build())
         self.model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

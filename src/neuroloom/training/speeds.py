@@ -1,9 +1,9 @@
-"""Which engine trains a network fastest: a table of measured times, looked up by kind and size.
+"""Which engine is fastest for a network: a table of measured times, looked up by task, kind and size.
 
-The table has one row per reference network: its kind (dense, convolutional, recurrent), its work (multiplications
-in a forward pass of one batch) and the time of a training step on each engine. A network is compared with the
-reference of its kind whose work is nearest, as a ratio. The package ships a table; `neuroloom doctor --measure`
-replaces it by one of this machine.
+A row of the table is a reference network: its kind (dense, convolutional, recurrent), its work (multiplications in a
+forward pass of one batch) and the time on each engine of a training step, or of predicting a batch. A network is
+compared with the reference of its kind whose work is nearest, as a ratio. The package ships a table;
+`neuroloom doctor --measure` replaces it by one of this machine.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ SHIPPED = Path(__file__).with_name("speeds.json")
 RECURRENT = (SimpleRNN, LSTM)
 FREE_LENGTH = 32  # taken for an axis whose length is not known before the data are
 
+WORTH_CHANGING = 1.2
+"""How many times as fast as the engine in use another must be to be taken: less may be another run's noise."""
+
 WORTH_SAYING = 1.5
 """How many times as fast another engine must be for `fit` to say so."""
 
@@ -38,13 +41,17 @@ class Row:
         name: of the reference, such as 'mnist mlp'.
         kind: see `kind_of`.
         work: see `work_of`.
-        ms: engine -> milliseconds per training step.
+        ms: engine -> milliseconds per training step, or per call of `predict`.
+        task: 'train' or 'predict'.
+        samples: in a batch, or in a call of `predict`.
     """
 
     name: str
     kind: str
     work: float
     ms: dict[str, float]
+    task: str = "train"
+    samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,10 @@ class Table:
     device: str
     rows: tuple[Row, ...]
 
-    def nearest(self, network: Network, batch_size: int) -> Row | None:
+    def nearest(self, network: Network, batch_size: int, task: str = "train") -> Row | None:
         """The reference of the network's kind whose work is nearest."""
         kind, work = kind_of(network), max(1.0, work_of(network) * batch_size)
-        rows = [row for row in self.rows if row.kind == kind]
+        rows = [row for row in self.rows if row.kind == kind and row.task == task]
         return min(rows, key=lambda row: abs(math.log(row.work / work)), default=None)
 
     def save(self, path: Path) -> None:
@@ -93,12 +100,23 @@ def table() -> Table:
         return Table.read(SHIPPED)
 
 
-def fastest(network: Network, batch_size: int) -> str:
-    """The name of the installed engine that trains the network fastest, as far as is known; else the one in use."""
+def fastest(network: Network, batch_size: int, task: str = "train") -> str:
+    """The name of the installed engine that does it fastest, as far as is known; the one in use where that is close.
+
+    Args:
+        batch_size: samples per step, or with the task 'predict' all of them.
+    """
     here = engines.current()
-    row = _row(here, network, batch_size)
-    known = {name: ms for name, ms in row.ms.items() if engines.dispatch.installed(name)} if row else {}
-    return min(known, key=known.__getitem__) if known else here.name
+    row = _row(here, network, batch_size, task)
+    return choice(row, here.name) if row else here.name
+
+
+def choice(row: Row, here: str) -> str:
+    """The installed engine with the least time in a row; the one in use, `here`, where that is close."""
+    known = {name: ms for name, ms in row.ms.items() if engines.dispatch.installed(name)}
+    best = min(known, key=known.__getitem__, default=here)
+    close = here in known and known[here] < WORTH_CHANGING * known[best]
+    return here if close else best
 
 
 def hint(network: Network, batch_size: int, engine: Engine) -> str | None:
@@ -115,10 +133,10 @@ def hint(network: Network, batch_size: int, engine: Engine) -> str | None:
     )
 
 
-def _row(engine: Engine, network: Network, batch_size: int) -> Row | None:
+def _row(engine: Engine, network: Network, batch_size: int, task: str = "train") -> Row | None:
     """The reference for a network, if the table was made on the kind of device that the engine computes on."""
     found = table()
-    return found.nearest(network, batch_size) if found.device == device_of(engine) else None
+    return found.nearest(network, batch_size, task) if found.device == device_of(engine) else None
 
 
 def device_of(engine: Engine) -> str:
