@@ -223,7 +223,7 @@ class TorchEngine(Engine):
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
         if x.is_meta or x.shape[1] == 0 or torch._C._functorch.maybe_current_level() is not None:
             return super().lstm(x, h, c, kernel, recurrent, bias)
-        if x.is_cpu:
+        if x.is_cpu and h.numel() >= torch_lstm.LARGE:
             return torch_lstm.lstm(x, h, c, kernel, recurrent, bias)
         weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
         training = torch.is_grad_enabled()
