@@ -173,6 +173,11 @@ CASES = {
         lambda x: np.pad(x, ((0, 0), (1, 0), (2, 3)), constant_values=1.5),
     ),
     "conv": (lambda x: ops.conv(x, KERNEL, (2,)), [X], lambda x: conv_by_hand(x, KERNEL)),
+    "conv with bias": (
+        lambda x: ops.conv(x, KERNEL, (2,), bias=KERNEL[0, 0]),
+        [X],
+        lambda x: conv_by_hand(x, KERNEL) + KERNEL[0, 0],
+    ),
     "max_pool": (lambda x: ops.max_pool(x, (2,), (1,)), [X], lambda x: np.maximum(x[:, :-1], x[:, 1:])),
     "average_pool": (lambda x: ops.average_pool(x, (2,), (1,)), [X], lambda x: (x[:, :-1] + x[:, 1:]) / 2),
     "lstm": (lambda x, h, c: ops.lstm(x, h, c, *LSTM[3:]), LSTM[:3], lambda x, h, c: lstm_by_hand(x, h, c, *LSTM[3:])),
@@ -194,7 +199,7 @@ CASES = {
     "x[:, [2, 0]]": (lambda x: x[:, np.array([2, 0])], [X], lambda x: x[:, [2, 0]]),
 }
 
-MANY_TERMS = {"lstm": 60, "matmul": 4, "x @ y": 4, "conv": 8, "var": 3, "affine": 4}
+MANY_TERMS = {"lstm": 60, "matmul": 4, "x @ y": 4, "conv": 8, "conv with bias": 8, "var": 3, "affine": 4}
 INDEXES = {"argmax", "argmin", "argsort", "top_k"}  # whose integers have the engine's own width
 
 sweep = pytest.mark.parametrize("name", CASES)
@@ -250,7 +255,7 @@ FLAT = {"sign", "floor", "round", "round, halves", "stop_gradient", "zeros_like"
 def differentiable(name):
     _, arrays, reference = CASES[name]
     kinds = {a.dtype.kind for a in [*arrays, *map(np.asarray, tree.leaves(reference(*arrays)))]}
-    return kinds == {"f"} and name not in FLAT | {"top_k", "affine", "conv", "lstm"}  # those follow
+    return kinds == {"f"} and name not in FLAT | {"top_k", "affine", "conv", "conv with bias", "lstm"}  # those follow
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if differentiable(name)])
@@ -263,6 +268,7 @@ BY_WEIGHTS = {
     "affine": (ops.affine, [X, M[0], M[1, 0]]),
     "affine of rows": (ops.affine, [X[0], M[0], M[1, 0]]),
     "conv": (lambda x, kernel: ops.conv(x, kernel, (2,)), [X, KERNEL]),
+    "conv with bias": (lambda x, kernel, b: ops.conv(x, kernel, (2,), bias=b), [X, KERNEL, KERNEL[0, 0]]),
     "lstm": (ops.lstm, LSTM),
 }
 

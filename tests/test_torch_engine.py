@@ -73,6 +73,7 @@ def trained(x, layers, plans, monkeypatch, **compiled):
         if not plans:
             patch.setattr(type(ENGINE), "recorded", lambda self, fn: fn)
         patch.setattr("neuroloom.training.loop._programs", OrderedDict())
+        patch.setattr(torch_lstm, "LARGE", 0)  # PyTorch's own LSTM, for small states, cannot be recorded
         record = torch_record._Entry._record
         patch.setattr(torch_record._Entry, "_record", lambda self, args: (made.append(self), record(self, args))[1])
         nl.utils.set_random_seed(5)
@@ -356,6 +357,21 @@ def test_lstm_has_the_values_and_gradients_of_its_definition(part):
     pairs = [torch.autograd.grad((out * weight).sum(), arguments) for out in (found, defined)]
     for a, b in zip(*pairs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("large", [0, 7, 1000], ids=["ours", "ours, from this size on", "PyTorch's"])
+def test_either_lstm_gives_the_same(large, monkeypatch):
+    monkeypatch.setattr(torch_lstm, "LARGE", large)
+    used = []
+    ours = torch_lstm.lstm
+    monkeypatch.setattr(torch_lstm, "lstm", lambda *args: used.append(0) or ours(*args))
+    arguments = [a.detach().float().requires_grad_() for a in lstm_arguments(batch=4)]  # a state of 8 numbers
+    found, defined = ENGINE.lstm(*arguments), base.Engine.lstm(ENGINE, *arguments)
+    assert bool(used) == (large <= 8)
+    weights = [torch.randn(part.shape) for part in found]
+    totals = [sum((w * part).sum() for w, part in zip(weights, parts, strict=True)) for parts in (found, defined)]
+    for a, b in zip(*(torch.autograd.grad(total, arguments) for total in totals), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_lstm_agrees_with_pytorchs():

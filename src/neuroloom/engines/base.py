@@ -328,8 +328,8 @@ class Engine(ABC):
         """`x` with `value` put before and after each axis."""
 
     @abstractmethod
-    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1) -> Array:
-        """Cross-correlation. x (batch, *spatial, channels), kernel (*size, channels // groups, filters)."""
+    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
+        """Cross-correlation, plus bias. x (batch, *spatial, channels), kernel (*size, channels // groups, filters)."""
 
     @abstractmethod
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:

@@ -198,18 +198,20 @@ class JaxEngine(Engine):
     def pad(self, x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
         return jnp.pad(x, widths, constant_values=value)
 
-    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1) -> Array:
+    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
         if _on_cpu():
-            return jax_windows.conv(x, kernel, windows, groups)
-        return lax.conv_general_dilated(
-            x,
-            kernel,
-            windows.strides,
-            windows.padding,
-            rhs_dilation=windows.dilation,
-            dimension_numbers=jax_windows.layout(len(windows.strides)),
-            feature_group_count=groups,
-        )
+            y = jax_windows.conv(x, kernel, windows, groups)
+        else:
+            y = lax.conv_general_dilated(
+                x,
+                kernel,
+                windows.strides,
+                windows.padding,
+                rhs_dilation=windows.dilation,
+                dimension_numbers=jax_windows.layout(len(windows.strides)),
+                feature_group_count=groups,
+            )
+        return y if bias is None else y + bias
 
     def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
         return jax_products.affine(x, kernel, bias) if _on_cpu() else super().affine(x, kernel, bias)

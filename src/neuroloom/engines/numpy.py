@@ -69,7 +69,7 @@ class NumpyEngine(Engine):
     def pad(self, x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
         return np.pad(x, widths, constant_values=value)
 
-    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1) -> Array:
+    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
         size = kernel.shape[:-2]
         cuts = _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows)
         inputs, filters = kernel.shape[-2], kernel.shape[-1] // groups
@@ -78,7 +78,8 @@ class NumpyEngine(Engine):
             patch = cuts[..., g * inputs : (g + 1) * inputs]  # (elements of the window, batch, *out, inputs)
             weight = kernel[..., g * filters : (g + 1) * filters].reshape(-1, inputs, filters)
             parts.append(np.einsum("w...i,wif->...f", patch, weight))
-        return np.concatenate(parts, axis=-1).astype(x.dtype)
+        y = np.concatenate(parts, axis=-1).astype(x.dtype)
+        return y if bias is None else y + bias
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         padded = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -np.inf)

@@ -190,13 +190,13 @@ class TorchEngine(Engine):
         flat = [w for pair in reversed(widths) for w in pair]
         return F.pad(x, flat, value=value) if any(flat) else x
 
-    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1) -> Array:
+    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
         n = len(windows.strides)
         x, padding = self._split_padding(x, windows, 0.0)
         convolve = (F.conv1d, F.conv2d, F.conv3d)[n - 1]
         weight = kernel.permute(n + 1, n, *range(n))
         return _channels_last(
-            convolve(_channels_first(x), weight, None, windows.strides, padding, windows.dilation, groups)
+            convolve(_channels_first(x), weight, bias, windows.strides, padding, windows.dilation, groups)
         )
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:

@@ -23,8 +23,8 @@ from torch import Tensor
 from neuroloom.engines.torch_tape import opaque
 
 LARGE = 1 << 13
-"""Numbers in a state from which this LSTM is the faster one: at 4,096 (128 by 32) it takes 1.6 times as long as PyTorch's,
-at 8,192 (128 by 64) 0.95 times."""
+"""Numbers in a state from which this LSTM is the faster one: at 4,096 (128 by 32) it takes 1.6 times as long as
+PyTorch's, at 8,192 (128 by 64) 0.95 times."""
 
 sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
 tanh_backward = torch.ops.aten.tanh_backward.grad_input

@@ -81,8 +81,9 @@ class Conv2D(Layer):
         return weights
 
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
-        y = ops.conv(x, w.kernel, self.strides, self.padding, self.dilation_rate, self.groups)  # type: ignore[arg-type]
-        return activations.get(self.activation)(y + w.bias if self.use_bias else y)
+        how = self.strides, self.padding, self.dilation_rate, self.groups
+        y = ops.conv(x, w.kernel, *how, bias=w.bias if self.use_bias else None)  # type: ignore[arg-type]
+        return activations.get(self.activation)(y)
 
 
 class _Pooling2D(Layer, abstract=True):

@@ -148,15 +148,20 @@ def op(fn: F) -> F:
                     return record(wrapper, args, kwargs, wrapper)
                 if cls is np.ndarray:
                     constants = True
-        if kwargs and any(map(has_node, kwargs.values())):
-            return record(wrapper, args, kwargs, wrapper)
-        return fn(*(_joined(args) if constants else args), **kwargs)
+        if kwargs:
+            if any(map(has_node, kwargs.values())):
+                return record(wrapper, args, kwargs, wrapper)
+            constants = constants or any(type(value) is np.ndarray for value in kwargs.values())
+        if constants:
+            joined = _joined((*args, *kwargs.values()))
+            args, kwargs = joined[: len(args)], dict(zip(kwargs, joined[len(args) :], strict=True))
+        return fn(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
 
 
 def _joined(args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """NumPy arrays among `args` become arrays of the engine of the others."""
+    """NumPy arrays among the values become arrays of the engine of the others."""
     engine = engines.of(*args)
     if engine.name == "numpy":
         return args

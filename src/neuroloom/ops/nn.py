@@ -210,20 +210,22 @@ def conv(
     padding: str = "valid",
     dilation: tuple[int, ...] | None = None,
     groups: int = 1,
+    bias: Array | None = None,
 ) -> Array:
     """Convolution as neural networks use the word (cross-correlation), channels last.
 
-    y[b, p, f] = Σ_q Σ_c x[b, p · stride + q · dilation, c] kernel[q, c, f]
+    y[b, p, f] = Σ_q Σ_c x[b, p · stride + q · dilation, c] kernel[q, c, f] + bias[f]
 
     Args:
         x: (batch, *spatial, channels).
         kernel: (*size, channels // groups, filters).
         padding: 'valid' or 'same'.
+        bias: (filters,).
     """
     size = tuple(kernel.shape[:-2])
     windows = resolve_windows(tuple(x.shape[1:-1]), size, strides, padding, dilation)
     _check_fit("conv", x, size, windows)
-    return engines.of(x, kernel).conv(x, kernel, windows, groups)
+    return engines.of(x, kernel).conv(x, kernel, windows, groups, bias)
 
 
 @op
