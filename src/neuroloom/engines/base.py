@@ -42,6 +42,14 @@ class Windows(NamedTuple):
     dilation: tuple[int, ...]
 
 
+def aligned(shape: Sequence[int], dtype: Any) -> np.ndarray:
+    """An array without values that begins at a multiple of 64 bytes, where an engine can use it as it lies."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    buffer = np.empty(size + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
 def default_width(x: Any) -> np.ndarray:
     """Python numbers as an array: floats have 32 bits here, on every engine."""
     array = np.asarray(x)
@@ -91,6 +99,10 @@ class Engine(ABC):
     @abstractmethod
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         """`x` (of any engine, or nested numbers) as an array of this engine on its default device."""
+
+    def adopt(self, x: np.ndarray) -> Array:
+        """`asarray(x)` for an array that nobody will change: its memory may become the new one's."""
+        return self.asarray(x)
 
     @abstractmethod
     def to_numpy(self, x: Array) -> np.ndarray:

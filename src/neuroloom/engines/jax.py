@@ -15,14 +15,14 @@ from jax import lax
 
 from neuroloom import tree
 from neuroloom.engines import dispatch, jax_cache, jax_options, jax_products, jax_recurrent, jax_windows
-from neuroloom.engines.base import Engine, Spec, Windows, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width
 from neuroloom.typing import Array, Function, Key, Tree
 
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
 """What JAX stores 64-bit numbers as unless `jax_enable_x64` is set."""
 
 LARGE = 1 << 20
-"""Bytes from which an array is copied by `_aligned`."""
+"""Bytes from which an array for the CPU device is copied here."""
 
 
 class JaxEngine(Engine):
@@ -62,8 +62,14 @@ class JaxEngine(Engine):
         dtype = dtype or str(x.dtype)
         dtype = dtype if jax.config.read("jax_enable_x64") else NARROW.get(dtype, dtype)
         if isinstance(x, np.ndarray) and x.nbytes >= LARGE and _on_cpu():
-            return jax.device_put(_aligned(x, dtype), may_alias=True)
+            copy = aligned(x.shape, dtype)
+            np.copyto(copy, x, casting="unsafe")
+            return self.adopt(copy)  # JAX's own way to the CPU device takes 5 to 9 times as long from 64 MB on
         return jnp.asarray(x, dtype=dtype)
+
+    def adopt(self, x: np.ndarray) -> Array:
+        there = _on_cpu() and x.flags.c_contiguous and x.ctypes.data % 64 == 0
+        return jax.device_put(x, may_alias=True) if there else self.asarray(x)
 
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)
@@ -239,19 +245,6 @@ class JaxEngine(Engine):
 
     def normal(self, key: Key, shape: tuple[int, ...], dtype: str = "float32") -> Array:
         return jax.random.normal(key, shape, dtype)
-
-
-def _aligned(x: np.ndarray, dtype: str) -> np.ndarray:
-    """A copy that XLA can use where it lies, since it begins at a multiple of 64 bytes.
-
-    JAX's own way from host to CPU device takes 5 to 9 times as long from 64 MB on.
-    """
-    wanted = np.dtype(dtype)
-    buffer = np.empty(x.size * wanted.itemsize + 64, np.uint8)
-    start = -buffer.ctypes.data % 64
-    copy = buffer[start : start + x.size * wanted.itemsize].view(wanted).reshape(x.shape)
-    np.copyto(copy, x, casting="unsafe")
-    return copy
 
 
 @jax.custom_jvp

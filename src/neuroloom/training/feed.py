@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import numpy as np
 
 from neuroloom import config, tree
 from neuroloom.engines import Engine
+from neuroloom.engines.base import aligned
 from neuroloom.errors import DataError
 from neuroloom.typing import Array, Tree
 
@@ -121,7 +123,7 @@ class ArrayFeed:
 
     def _resident(self, order: np.ndarray) -> Iterator[Segment]:
         if self._device_rows is None:
-            self._device_rows = tree.map(self.engine.asarray, self._narrowed())
+            self._device_rows = self._on_device()
         size = self.batch_size
         if not self.engine.compiles:  # a compiled program takes it from the host itself, and faster
             order = self.engine.asarray(order)
@@ -131,11 +133,18 @@ class ArrayFeed:
         if self.n % size:
             yield Segment(self._device_rows, order[whole * size :], 1, self.n % size)
 
-    def _narrowed(self) -> Tree:
+    def _on_device(self) -> Tree:
         """The rows, with inputs as bytes where that is exact: the compiled step widens the batch that it takes."""
-        if not self.engine.compiles or "x" not in self.rows:
-            return self.rows
-        return {**self.rows, "x": tree.map(narrowed, self.rows["x"])}
+        engine = self.engine
+
+        def small(a: np.ndarray) -> Array:
+            found = narrowed(a)
+            return engine.asarray(a) if found is a else engine.adopt(found)
+
+        def placed(name: str) -> Callable[[np.ndarray], Array]:
+            return small if name == "x" and engine.compiles else engine.asarray
+
+        return {name: tree.map(placed(name), part) for name, part in self.rows.items()}
 
     def _streamed(self, order: np.ndarray) -> Iterator[Segment]:
         size = self.batch_size
@@ -230,7 +239,7 @@ def narrowed(a: np.ndarray) -> np.ndarray:
     """`a` as uint8 if it is large and that holds it bit for bit, else `a`; the first rows tell other data."""
     if a.dtype != np.float32 or a.nbytes < NARROW_BYTES:
         return a
-    small, rows = np.empty(a.shape, np.uint8), max(1, (1 << 20) // row_bytes(a))
+    small, rows, threads = aligned(a.shape, np.uint8), max(1, (1 << 20) // row_bytes(a)), os.cpu_count() or 1
 
     def fits(start: int) -> bool:
         part = np.ascontiguousarray(a[start : start + rows])
@@ -238,10 +247,13 @@ def narrowed(a: np.ndarray) -> np.ndarray:
             small[start : start + rows] = part
         return np.array_equal(small[start : start + rows].astype(np.float32).view(np.int32), part.view(np.int32))
 
+    def share_fits(first: int) -> bool:
+        return all(fits(start) for start in range(first * rows, len(a), threads * rows))
+
     if not fits(0):
         return a
-    with ThreadPoolExecutor() as pool:
-        return small if all(pool.map(fits, range(rows, len(a), rows))) else a
+    with ThreadPoolExecutor(threads) as pool:
+        return small if all(pool.map(share_fits, range(threads))) else a
 
 
 def _shapes(batch: Tree) -> list[tuple[int, ...]]:
