@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -45,8 +46,9 @@ def predict(engine: Engine, network: Network, inputs: list[np.ndarray], batch_si
     forward = program(engine, key, lambda: _forward(network.clone())).run
     arrays = network.arrays(engine)
     n, size = inputs[0].shape[0], batch_size or _piece(network, inputs)
-    parts = [_outputs(engine, forward, arrays, inputs, i, min(size, n - i)) for i in range(0, n, size)]
-    return parts[0] if len(parts) == 1 else tree.map(lambda *pieces: np.concatenate(pieces), *parts)
+    begun = (_begun(engine, forward, arrays, inputs, i, min(size, n - i)) for i in range(0, n, size))
+    parts = [tree.map(engine.to_numpy, outputs) for outputs in _one_behind(begun)]
+    return tree.map(lambda *pieces: np.concatenate(pieces)[:n], *parts)
 
 
 def _forward(network: Network) -> Function:
@@ -60,8 +62,8 @@ def _piece(network: Network, inputs: list[np.ndarray]) -> int:
     return 1 << min(14, max(5, fitting.bit_length() - 1))
 
 
-def _outputs(engine: Engine, forward: Any, arrays: Tree, inputs: list[np.ndarray], start: int, n: int) -> Tree:
-    """The outputs of n rows. Compiled engines get a power of two of them, so that few programs are made."""
+def _begun(engine: Engine, forward: Any, arrays: Tree, inputs: list[np.ndarray], start: int, n: int) -> Tree:
+    """The outputs of n rows, on their way. Compiled engines get, and give, a power of two of them: few programs."""
     length = 1 << (n - 1).bit_length() if engine.compiles else n
 
     def cut(a: np.ndarray) -> Array:
@@ -70,5 +72,14 @@ def _outputs(engine: Engine, forward: Any, arrays: Tree, inputs: list[np.ndarray
             part = np.concatenate([part, np.repeat(part[-1:], length - n, 0)])
         return part if engine.compiles else engine.asarray(part)  # a program takes it faster than the engine places it
 
-    outputs = forward(arrays, [cut(a) for a in inputs])
-    return tree.map(lambda o: np.array(engine.to_numpy(o)[:n]), outputs)
+    return forward(arrays, [cut(a) for a in inputs])
+
+
+def _one_behind(items: Iterable[Any]) -> Iterator[Any]:
+    """Each item once the next one exists: the device computes one while the last one's results are fetched."""
+    items = iter(items)
+    last = next(items)
+    for item in items:
+        yield last
+        last = item
+    yield last
