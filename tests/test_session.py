@@ -82,6 +82,8 @@ FUNCTIONS = {
     "gather": (lambda x: nls.gather(x, [1, 0, 1]), lambda x: x[[1, 0, 1]]),
     "one_hot": (lambda x: nls.one_hot(nls.argmax(x, 1), 3), lambda x: np.eye(3)[x.argmax(1)]),
     "unstack": (lambda x: nls.unstack(x, axis=1)[2], lambda x: x[:, 2]),
+    "split": (lambda x: nls.split(x, 3, axis=1)[1], lambda x: x[:, 1:2]),
+    "split by lengths": (lambda x: nls.split(x, [1, 2], axis=-1)[1], lambda x: x[:, 1:]),
     "squeeze": (lambda x: nls.squeeze(nls.expand_dims(x, 1)), lambda x: x),
     "softmax": (nls.nn.softmax, lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
     "relu": (nls.nn.relu, lambda x: np.maximum(x, 0)),
@@ -96,6 +98,32 @@ def test_functions(name, engine):
     x = nls.placeholder("float32", X.shape)
     found = value(build(x), {x: X}, engine)
     np.testing.assert_allclose(found, expected(X), rtol=1e-5, atol=1e-6)
+
+
+def test_split_refuses_what_does_not_fit():
+    x = nls.placeholder("float32", [None, 3], name="x")
+    with pytest.raises(GraphError, match=r"2 equal parts, .*'x'"):
+        nls.split(x, 2, axis=1)
+    with pytest.raises(GraphError, match=r"sum 3, received \[1, 1\] for .*'x'"):
+        nls.split(x, [1, 1], axis=1)
+    with pytest.raises(GraphError, match="2 equal parts"):
+        nls.split(x, 2)
+
+
+def test_a_learning_rate_decays_with_the_steps(engine):
+    """w falls by the rate at each step: 1, then 1 - 0.5, then - 0.25; with staircase of two steps twice 0.5."""
+    for staircase, rates in ((False, [0.5, 0.25, 0.125]), (True, [0.5, 0.5, 0.125])):
+        with nls.Graph().as_default():
+            w, step = nls.Variable(1.0), nls.Variable(0, trainable=False)
+            decay = 1 / 4 if staircase else 1 / 2
+            rate = nls.train.exponential_decay(0.5, step, 2 if staircase else 1, decay, staircase)
+            train = nls.train.GradientDescentOptimizer(rate).minimize(w, global_step=step)
+            with nls.Session(engine=engine) as sess:
+                sess.run(nls.global_variables_initializer())
+                for i in range(3):
+                    sess.run(train)
+                    assert float(sess.run(w)) == pytest.approx(1 - sum(rates[: i + 1]))
+                assert int(sess.run(step)) == 3
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

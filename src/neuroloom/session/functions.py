@@ -209,6 +209,27 @@ def unstack(value: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     return [value[(slice(None),) * (axis % value.ndim) + (i,)] for i in builtins.range(length)]
 
 
+def split(value: Any, num_or_size_splits: int | Sequence[int], axis: int = 0) -> list[Any]:
+    """So many equal parts along an axis, or parts of these lengths.
+
+    Raises:
+        GraphError: the lengths do not add up to the axis's, or that is not known.
+    """
+    value = convert_to_tensor(value)
+    length = value.shape[axis]
+    if isinstance(num_or_size_splits, int):
+        if length is None or length % num_or_size_splits:
+            raise GraphError(f"split expected an axis of {num_or_size_splits} equal parts, received {value!r}.")
+        sizes = [length // num_or_size_splits] * num_or_size_splits
+    else:
+        sizes = list(num_or_size_splits)
+        if length is not None and builtins.sum(sizes) != length:
+            raise GraphError(f"split expected lengths with the sum {length}, received {sizes} for {value!r}.")
+    starts = [builtins.sum(sizes[:i]) for i in builtins.range(len(sizes))]
+    before = (slice(None),) * (axis % value.ndim)
+    return [value[(*before, slice(start, start + size))] for start, size in zip(starts, sizes, strict=True)]
+
+
 def tile(input: Any, multiples: Sequence[int], name: str | None = None) -> Any:
     """Repeated along each axis as often as `multiples` says."""
     return _named("tile", _repeated, input, tuple(int(n) for n in multiples), name=name)

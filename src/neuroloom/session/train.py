@@ -11,15 +11,41 @@ import numpy as np
 
 from neuroloom import files, optimizers
 from neuroloom.errors import GraphError
+from neuroloom.ops.graph import op
 from neuroloom.session.evaluate import Run, Special, special
+from neuroloom.session.functions import _named, convert_to_tensor
 from neuroloom.session.gradients import gradients
 from neuroloom.session.graph import Tensor, Variable, get_default_graph
 from neuroloom.session.state import assign_add, group, trainable_variables
 
 __all__ = [
     "AdagradOptimizer", "AdamOptimizer", "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer",
-    "RMSPropOptimizer", "Saver", "latest_checkpoint",
+    "RMSPropOptimizer", "Saver", "exponential_decay", "latest_checkpoint",
 ]  # fmt: skip
+
+
+def exponential_decay(
+    learning_rate: float,
+    global_step: Any,
+    decay_steps: float,
+    decay_rate: float,
+    staircase: bool = False,
+    name: str = "ExponentialDecay",
+) -> Any:
+    """A learning rate that shrinks by a constant factor: see `optimizers.schedules.ExponentialDecay`.
+
+    Args:
+        global_step: the variable that `minimize(..., global_step=)` counts in.
+
+    >>> import neuroloom.session as nls
+    >>> step = nls.placeholder("int32", [])
+    >>> rate = nls.train.exponential_decay(0.5, step, 10, 0.1, staircase=True)
+    >>> with nls.Session() as sess:
+    ...     [float(sess.run(rate, {step: n})) for n in (0, 9, 10)]
+    [0.5, 0.5, 0.05000000074505806]
+    """
+    schedule = optimizers.schedules.ExponentialDecay(learning_rate, decay_steps, decay_rate, staircase)
+    return _named(name, op(lambda step: schedule(step)), convert_to_tensor(global_step))
 
 
 class Apply(Special):
