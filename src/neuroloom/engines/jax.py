@@ -206,17 +206,16 @@ class JaxEngine(Engine):
 
     def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
         if _on_cpu():
-            y = jax_windows.conv(x, kernel, windows, groups)
-        else:
-            y = lax.conv_general_dilated(
-                x,
-                kernel,
-                windows.strides,
-                windows.padding,
-                rhs_dilation=windows.dilation,
-                dimension_numbers=jax_windows.layout(len(windows.strides)),
-                feature_group_count=groups,
-            )
+            return jax_windows.conv(x, kernel, windows, groups, bias)
+        y = lax.conv_general_dilated(
+            x,
+            kernel,
+            windows.strides,
+            windows.padding,
+            rhs_dilation=windows.dilation,
+            dimension_numbers=jax_windows.layout(len(windows.strides)),
+            feature_group_count=groups,
+        )
         return y if bias is None else y + bias
 
     def affine(self, x: Array, kernel: Array, bias: Array) -> Array:

@@ -9,6 +9,8 @@ written out:
     ∂x: one matrix product back to patches, which are then added up at their places
     ∂w: a forward convolution with the roles of batch and channels exchanged
 
+Where a window holds few numbers, y is one product of patches with a matrix, and so are its gradients.
+
 Arrays are (batch, *spatial, channels), kernels (*size, channels // groups, filters). Sizes of 1 to 3 spatial axes.
 """
 
@@ -77,27 +79,39 @@ def _put_back(g: Array, place: tuple[int, ...], lengths: tuple[int, ...], window
 # ---------------------------------------------------------------------------------------------- convolution
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def conv(x: Array, kernel: Array, windows: Windows, groups: int) -> Array:
+def conv(x: Array, kernel: Array, windows: Windows, groups: int, bias: Array | None) -> Array:
     """See `Engine.conv`."""
+    if groups == 1 and math.prod(kernel.shape[:-1]) <= THIN:
+        return _by_patches(x, kernel, windows, bias)
+    y = _conv(x, kernel, windows, groups)
+    return y if bias is None else y + bias
+
+
+def _by_patches(x: Array, kernel: Array, windows: Windows, bias: Array | None) -> Array:
+    """One matrix product. The bias is a row of the matrix, which saves adding it, and summing up its gradient."""
+    cuts, matrix = _elements(x, kernel.shape[:-2], windows, 0.0), kernel.reshape(-1, kernel.shape[-1])
+    if bias is not None:
+        cuts, matrix = [*cuts, jnp.ones_like(cuts[0][..., :1])], jnp.concatenate([matrix, bias[None]])
+    patches = jnp.concatenate(cuts, axis=-1)  # (batch, *counts, elements * inputs)
+    y = patches.reshape(-1, len(matrix)) @ matrix
+    return y.reshape(*patches.shape[:-1], -1)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _conv(x: Array, kernel: Array, windows: Windows, groups: int) -> Array:
     size, inputs, filters = kernel.shape[:-2], kernel.shape[-2], kernel.shape[-1]
-    if groups == 1 and inputs * math.prod(size) > THIN:
+    if groups == 1:
         return lax.conv_general_dilated(
             x, kernel, *windows[:2], rhs_dilation=windows.dilation, dimension_numbers=layout(len(size))
         )
-    counts = _counts(x.shape[1:-1], size, windows)
-    padded = _pad(x, windows)
-    cuts = [_seen(padded, place, counts, windows) for place in _places(size)]
-    if groups == 1:
-        patches = jnp.concatenate(cuts, axis=-1)  # (batch, *counts, elements * inputs)
-        return patches @ kernel.reshape(-1, filters)
+    cuts = _elements(x, size, windows, 0.0)
     patches = jnp.stack([cut.reshape(*cut.shape[:-1], groups, inputs) for cut in cuts], axis=-2)
     y = jnp.einsum("...gei,eigf->...gf", patches, kernel.reshape(-1, inputs, groups, filters // groups))
     return y.reshape(*y.shape[:-2], filters)
 
 
 def _conv_forward(x: Array, kernel: Array, windows: Windows, groups: int) -> tuple[Array, Any]:
-    return conv(x, kernel, windows, groups), (x, kernel)
+    return _conv(x, kernel, windows, groups), (x, kernel)
 
 
 def _conv_backward(windows: Windows, groups: int, saved: Any, g: Array) -> tuple[Array, Array]:
@@ -149,7 +163,7 @@ def _grouped_gradients(g: Array, x: Array, kernel: Array, windows: Windows, grou
     return sum(x_parts), jnp.stack(kernel_parts).reshape(kernel.shape)
 
 
-conv.defvjp(_conv_forward, _conv_backward)
+_conv.defvjp(_conv_forward, _conv_backward)
 
 
 # -------------------------------------------------------------------------------------------------- pooling
