@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -53,18 +54,28 @@ def filled(tmp_path_factory):
 
 def test_a_second_process_compiles_nothing(filled):
     folder, (losses, hits, misses, used) = filled
-    assert misses > 5 and hits == 0
+    assert misses >= 2 and hits == 0
     assert Path(used).is_relative_to(folder / "jax") and programs(used)
     again = trained(NEUROLOOM_CACHE=str(folder))
     assert again == [losses, misses, 0, used]
 
 
-def test_damaged_programs_are_compiled_again_without_a_word(tmp_path):
-    losses, _, misses, used = trained(NEUROLOOM_CACHE=str(tmp_path))
-    for i, path in enumerate(programs(used)):
-        good = path.read_bytes()
-        path.write_bytes((b"", good[: len(good) // 2], b"?" + good[1:], bytes(len(good)))[i % 4])
-    assert trained(NEUROLOOM_CACHE=str(tmp_path)) == [losses, 0, misses, used]
+DAMAGES = {
+    "empty": lambda good: b"",
+    "half": lambda good: good[: len(good) // 2],
+    "another first byte": lambda good: b"?" + good[1:],
+    "zeros": lambda good: bytes(len(good)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_programs_are_compiled_again_without_a_word(filled, damage, tmp_path):
+    folder, (losses, _, misses, used) = filled
+    shutil.copytree(folder, tmp_path / "copy")
+    copied = tmp_path / "copy" / Path(used).relative_to(folder)
+    for path in programs(copied):
+        path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert trained(NEUROLOOM_CACHE=str(tmp_path / "copy")) == [losses, 0, misses, str(copied)]
 
 
 @pytest.mark.parametrize("value", ["", "0"])
