@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 import neuroloom as nl
 from data_folder import DATA, needs_data
 from neuroloom import files
-from neuroloom.cli import main
+from neuroloom.cli import main, no_interrupt_lost
 from neuroloom.cli.preparation import ImagePreparation, ReviewPreparation, preparation_from_config
 from neuroloom.cli.report import Section, html_report, table
 from neuroloom.cli.scores import ClassScores, ValueScores
@@ -461,6 +461,19 @@ def test_control_c_ends_with_130_one_line_and_no_file(here: Path) -> None:
     _, errors = child.communicate(timeout=60)
     assert child.returncode == 130 and errors == "neuroloom: interrupted; nothing was written.\n"
     assert not list(here.iterdir())
+
+
+def test_control_c_is_not_lost_where_python_ignores_exceptions() -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            raise KeyboardInterrupt
+
+    before = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), no_interrupt_lost():
+        Finalised()
+        for _ in range(1000):
+            time.sleep(0.01)
+    assert sys.unraisablehook is before
 
 
 # ------------------------------------------------------------------------------------------------------ parts

@@ -6,7 +6,11 @@ written; Ctrl-C ends with exit code 130.
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -33,6 +37,27 @@ class Refused(click.ClickException):
         click.echo(f"neuroloom: error: {' '.join(self.message.split())}", err=True)
 
 
+@contextlib.contextmanager
+def no_interrupt_lost() -> Iterator[None]:
+    """While it lasts, a Ctrl-C that arrives where Python ignores exceptions comes again, a moment later.
+
+    Such places are finalisers and what is called at garbage collections; engines put work there.
+    """
+    before = sys.unraisablehook
+
+    def hook(ignored: Any) -> None:
+        if issubclass(ignored.exc_type, KeyboardInterrupt):
+            threading.Timer(0.01, _thread.interrupt_main).start()  # here it would be ignored once more
+        else:
+            before(ignored)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
 class Commands(click.Group):
     """A group of commands that turns errors into lines and exit codes."""
 
@@ -41,7 +66,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with no_interrupt_lost():
+                return super().invoke(ctx)
         except NeuroloomError as error:
             raise Refused(str(error)) from error
         except BrokenPipeError:
