@@ -468,11 +468,14 @@ def test_control_c_is_not_lost_where_python_ignores_exceptions() -> None:
         def __del__(self) -> None:
             raise KeyboardInterrupt
 
-    before = sys.unraisablehook
-    with pytest.raises(KeyboardInterrupt), no_interrupt_lost():
+    def work() -> None:
         Finalised()
         for _ in range(1000):
             time.sleep(0.01)
+
+    before = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt), no_interrupt_lost():
+        work()
     assert sys.unraisablehook is before
 
 
