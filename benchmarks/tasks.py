@@ -35,11 +35,11 @@ def seconds(act: Callable[..., Any], *args: Any) -> float:
 
 
 PATIENCE = 0.6
-"""Seconds that a call which trains should take at most; a slow peer trains fewer of a row's epochs in it."""
+"""Seconds that a measurement should take at most; a slow peer trains fewer of a row's epochs in it."""
 
 
 def within(epochs: int, one: float) -> int:
-    """How many of these epochs, at least one, are trained in a call when one takes so many seconds.
+    """How many of these epochs (or calls), at least one, a measurement has when one takes so many seconds.
 
     >>> within(20, one=0.3), within(20, one=0.01), within(20, one=4.0)
     (2, 20, 1)
@@ -64,7 +64,7 @@ class Train:
 
 @dataclass(frozen=True)
 class Predict:
-    """Milliseconds per call of predicting so many samples; a measurement is so many calls."""
+    """Milliseconds per call of predicting so many samples; a measurement is at most so many calls."""
 
     samples: int
     calls: int
@@ -73,13 +73,13 @@ class Predict:
     def ready(self, bench: Bench) -> Ready:
         run, x = bench.run(), bench.x[: self.samples]
         first = seconds(run.predict, x)
-        run.predict(x)
+        count = within(self.calls, seconds(run.predict, x))
 
         def calls() -> None:
-            for _ in range(self.calls):
+            for _ in range(count):
                 run.predict(x)
 
-        return Ready(first, lambda: {"value": 1000 * seconds(calls) / self.calls})
+        return Ready(first, lambda: {"value": 1000 * seconds(calls) / count})
 
 
 @dataclass(frozen=True)

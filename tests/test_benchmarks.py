@@ -547,7 +547,7 @@ def test_quick_leaves_out_the_peers_that_are_there_for_their_settings():
     assert command.peers_of(rows.ROWS["mlp"], whole) == ["torch", "keras-torch-tuned"]
     assert command.peers_of(rows.ROWS["cnn"], whole) == ["torch"]
     assert command.peers_of(rows.ROWS["many-tiny"], quick) == ["neuroloom-jax", "torch", "scan"]
-    assert (quick.repeats, whole.repeats) == (2, 3)
+    assert (quick.repeats, whole.repeats) == (2, 5)
 
 
 def test_unknown_rows_and_peers_are_named(capsys):

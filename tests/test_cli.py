@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -449,6 +450,15 @@ def test_an_older_model_stays_if_the_report_cannot_be_written(here: Path, monkey
     assert [(path.name, path.read_bytes()) for path in here.iterdir()] == [("iris.safetensors", b"old")]
 
 
+@pytest.fixture
+def listening() -> Iterator[None]:
+    """Ctrl-C interrupts this process and those that it starts, even where a shell had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("listening")
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_control_c_ends_with_130_one_line_and_no_file(here: Path) -> None:
     command = [sys.executable, "-u", "-m", "neuroloom", "train", "digits", "--epochs", "100000"]
@@ -463,6 +473,7 @@ def test_control_c_ends_with_130_one_line_and_no_file(here: Path) -> None:
     assert not list(here.iterdir())
 
 
+@pytest.mark.usefixtures("listening")
 def test_control_c_is_not_lost_where_python_ignores_exceptions() -> None:
     class Finalised:
         def __del__(self) -> None:

@@ -43,6 +43,9 @@ class NumpyEngine(Engine):
         with np.errstate(all="ignore"):  # nobody asked for the values at 0
             return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
 
+    def relu(self, x: Array) -> Array:
+        return np.maximum(x, 0)
+
     def erf(self, x: Array) -> Array:
         from scipy.special import erf  # here, since it takes longer to load than all of this engine
 

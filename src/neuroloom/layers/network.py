@@ -150,8 +150,7 @@ class Network(Layer):
     def specs_for(self, shape: Any = None) -> Tree:
         if shape is not None:
             self._check_inputs(shape)
-        specs = {name: _specs(layer) for name, layer in self.layers.items()}
-        return {name: found for name, found in specs.items() if found}
+        return {name: specs for layer, name in self.names.items() if (specs := _specs(layer))}
 
     def _check_inputs(self, shape: Any) -> None:
         shapes = shape if isinstance(shape, list) else [shape]
@@ -165,7 +164,7 @@ class Network(Layer):
                 )
 
     def arrays(self, engine: Engine | None = None) -> Tree:
-        return {name: self.layers[name].arrays(engine) for name in self.specs_for()}
+        return {name: layer.arrays(engine) for layer, name in self.names.items() if _specs(layer)}
 
     def assign(self, arrays: Tree) -> None:
         for name, values in arrays.items():

@@ -22,6 +22,7 @@ from neuroloom.models.model import Model
 from neuroloom.models.shard import Data, Logs, Shard
 from neuroloom.training import CallbackList, Progress
 from neuroloom.training.loop import Chunk
+from neuroloom.training.speeds import device_of
 
 SHARD = 2
 """Fewest members for which a core of their own pays."""
@@ -148,6 +149,6 @@ class Together:
 
 def _cores(engine: Engine, members: int) -> int:
     """How many shards: cores of a processor; a device of another kind does all at once."""
-    if "cpu" not in engine.devices()[0].lower():
+    if device_of(engine) != "cpu":
         return 1
     return max(1, min(os.cpu_count() or 1, members // SHARD))

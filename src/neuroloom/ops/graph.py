@@ -45,7 +45,7 @@ class Node:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         NODES.add(cls)
-        _WATCHED.add(cls)
+        _MAY_HOLD.add(cls)
 
     def __init__(
         self,
@@ -118,8 +118,8 @@ PLAIN = Recorder()
 NODES: set[type] = {Node}
 """Node and its subclasses: comparing types costs less than isinstance, and eager steps come here often."""
 
-_CONTAINERS = frozenset((list, tuple, dict))
-_WATCHED: set[type] = {Node, np.ndarray, *_CONTAINERS}
+_MAY_HOLD: set[type] = {Node, list, tuple, dict}
+"""Types of values in which a Node may be."""
 
 
 def _call_name(call: Any) -> str:
@@ -140,19 +140,20 @@ def op(fn: F) -> F:
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        constants = False
+        constants = others = False
         for value in args:
             cls = type(value)
-            if cls in _WATCHED:
-                if cls in NODES or (cls in _CONTAINERS and has_node(value)):
-                    return record(wrapper, args, kwargs, wrapper)
-                if cls is np.ndarray:
-                    constants = True
+            if cls is np.ndarray:
+                constants = True
+                continue
+            others = True
+            if cls in _MAY_HOLD and has_node(value):
+                return record(wrapper, args, kwargs, wrapper)
         if kwargs:
             if any(map(has_node, kwargs.values())):
                 return record(wrapper, args, kwargs, wrapper)
-            constants = constants or any(type(value) is np.ndarray for value in kwargs.values())
-        if constants:
+            constants, others = constants or any(type(value) is np.ndarray for value in kwargs.values()), True
+        if constants and others:  # else there is nothing to become
             joined = _joined((*args, *kwargs.values()))
             args, kwargs = joined[: len(args)], dict(zip(kwargs, joined[len(args) :], strict=True))
         return fn(*args, **kwargs)

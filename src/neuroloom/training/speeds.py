@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from neuroloom import engines, tree
 from neuroloom.engines import Engine
@@ -70,7 +71,8 @@ class Table:
 
     def nearest(self, network: Network, batch_size: int, task: str = "train") -> Row | None:
         """The reference of the network's kind whose work is nearest."""
-        kind, work = kind_of(network), max(1.0, work_of(network) * batch_size)
+        kind, work = _measures(network)
+        work = max(1.0, work * batch_size)
         rows = [row for row in self.rows if row.kind == kind and row.task == task]
         return min(rows, key=lambda row: abs(math.log(row.work / work)), default=None)
 
@@ -139,9 +141,18 @@ def _row(engine: Engine, network: Network, batch_size: int, task: str = "train")
     return found.nearest(network, batch_size, task) if found.device == device_of(engine) else None
 
 
+@functools.cache
 def device_of(engine: Engine) -> str:
     """'cpu' or 'gpu': where the engine computes by default."""
     return "cpu" if "cpu" in engine.devices()[0].lower() else "gpu"
+
+
+_known: WeakKeyDictionary[Network, tuple[str, float]] = WeakKeyDictionary()
+
+
+def _measures(network: Network) -> tuple[str, float]:
+    """The network's kind and work. Finding them anew takes longer than a small network's prediction."""
+    return _known.get(network) or _known.setdefault(network, (kind_of(network), work_of(network)))
 
 
 def kind_of(network: Network) -> str:
