@@ -47,7 +47,10 @@ smaller network or another machine would.""",
         "Convolutions",
         ("cnn",),
         """Inside a compiled loop on a CPU only some forms of convolution are fast. Convolutions are therefore written
-so that each of their three products is such a form or a plain matrix product, gradients included.""",
+so that each of their three products is such a form or a plain matrix product, gradients included. The
+PyTorch engine is held up by something else: on Linux the C library hands large freed tensors back to the
+system, and half of a step went into getting the memory again. The engine therefore lets it keep up to 256 MB,
+unless a variable such as `MALLOC_TRIM_THRESHOLD_` says what you want.""",
     ),
     Reason(
         "Recurrent networks",

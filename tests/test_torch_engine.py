@@ -1,6 +1,10 @@
 """The PyTorch engine's own ways to be fast: plans of recorded functions, lists of weights, its LSTM, CUDA graphs."""
 
+import os
+import platform
 import re
+import subprocess
+import sys
 from collections import OrderedDict
 
 import numpy as np
@@ -11,7 +15,7 @@ from neuroloom import engines, tree
 
 torch = pytest.importorskip("torch")
 
-from neuroloom.engines import base, torch_graph, torch_lists, torch_lstm, torch_plan, torch_record  # noqa: E402
+from neuroloom.engines import base, torch_graph, torch_lists, torch_lstm, torch_memory, torch_plan, torch_record  # noqa: E402
 from neuroloom.engines.torch_tape import Tape  # noqa: E402
 
 L = nl.layers
@@ -442,6 +446,37 @@ def test_what_is_not_captured():
     assert reason(lambda x, key: x * 2) == ""
     assert "random" in reason(lambda x, key: x * ENGINE.uniform(key, (3,)))
     assert "__float__" in reason(lambda x, key: x * float(x[0])) or "values" in reason(lambda x, key: x * float(x[0]))
+
+
+# ------------------------------------------------------------------------------------------------------- its memory
+
+PAGES = """
+import resource
+
+import numpy as np
+
+import neuroloom as nl
+from neuroloom.engines.torch_memory import keep_freed_memory
+
+layers = [nl.layers.Conv2D(n, 3, activation="relu") for n in (32, 64)]
+model = nl.Sequential([nl.layers.Input((28, 28, 1)), *layers, nl.layers.Flatten(), nl.layers.Dense(10)])
+model.compile("adam", "mse")
+x, y = np.zeros((384, 28, 28, 1), "float32"), np.zeros((384, 10), "float32")
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    model.fit(x, y, batch_size=128, verbose=0, engine="torch")
+print(keep_freed_memory(), (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) // 3)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives memory back and can be told not to")
+@pytest.mark.parametrize("own", [{}, {"MALLOC_TRIM_THRESHOLD_": "131072"}], ids=["ours", "the user's own setting"])
+def test_steps_get_the_memory_of_the_steps_before(own):
+    clean = {name: value for name, value in os.environ.items() if name not in torch_memory.OWN}
+    found = subprocess.run([sys.executable, "-c", PAGES], env=clean | own, capture_output=True, text=True, check=True)
+    kept, pages_per_step = found.stdout.split()
+    assert kept == str(not own)
+    assert int(pages_per_step) < 200 if kept == "True" else int(pages_per_step) > 5000
 
 
 @pytest.mark.gpu

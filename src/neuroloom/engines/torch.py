@@ -16,6 +16,7 @@ from neuroloom import tree
 from neuroloom.engines import dispatch, torch_lstm
 from neuroloom.engines.base import Engine, Spec, Windows, default_width
 from neuroloom.engines.torch_lists import Lists
+from neuroloom.engines.torch_memory import keep_freed_memory
 from neuroloom.engines.torch_record import Recorded, compiled
 from neuroloom.engines.torch_tape import TracedKey, drawn
 from neuroloom.typing import Array, Function, Key, Tree
@@ -101,6 +102,7 @@ class TorchEngine(Engine):
         return value_and_gradients
 
     def compile(self, fn: Function) -> Function:
+        keep_freed_memory()
         return compiled(fn)
 
     def recorded(self, fn: Function) -> Function:
