@@ -269,8 +269,8 @@ class Engine(ABC):
 
     def softmax(self, x: Array, axis: int) -> Array:
         """exp(x) / Σ exp(x) along an axis."""
-        e = self.xp.exp(x - self.xp.max(x, axis=axis, keepdims=True))
-        return e / self.xp.sum(e, axis=axis, keepdims=True)
+        e = self.xp.exp(x - x.max(axis=axis, keepdims=True))
+        return e / e.sum(axis=axis, keepdims=True)
 
     def log_softmax(self, x: Array, axis: int) -> Array:
         """x - log Σ exp(x) along an axis."""

@@ -25,7 +25,9 @@ OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "G
 @functools.cache
 def keep_freed_memory() -> bool:
     """Set it, once in a process; gives whether it was set: nothing is where there is no glibc."""
-    libc = ctypes.CDLL(None) if os.name == "posix" else None
-    if not hasattr(libc, "gnu_get_libc_version") or any(os.environ.get(name) for name in OWN):
+    if os.name != "posix" or any(os.environ.get(name) for name in OWN):
+        return False
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "gnu_get_libc_version"):
         return False
     return all([libc.mallopt(M_MMAP_THRESHOLD, LARGEST), libc.mallopt(M_TRIM_THRESHOLD, KEPT)])

@@ -72,9 +72,16 @@ class Table:
     def nearest(self, network: Network, batch_size: int, task: str = "train") -> Row | None:
         """The reference of the network's kind whose work is nearest."""
         kind, work = _measures(network)
-        work = max(1.0, work * batch_size)
-        rows = [row for row in self.rows if row.kind == kind and row.task == task]
-        return min(rows, key=lambda row: abs(math.log(row.work / work)), default=None)
+        size = math.log(max(1.0, work * batch_size))
+        return min(self._logs.get((kind, task), []), key=lambda found: abs(found[0] - size), default=(0, None))[1]
+
+    @functools.cached_property
+    def _logs(self) -> dict[tuple[str, str], list[tuple[float, Row]]]:
+        """(log work, row) by kind and task."""
+        found: dict[tuple[str, str], list[tuple[float, Row]]] = {}
+        for row in self.rows:
+            found.setdefault((row.kind, row.task), []).append((math.log(row.work), row))
+        return found
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
