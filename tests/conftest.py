@@ -1,6 +1,7 @@
 """Fixtures that all tests share: engines, seeds, Keras as the oracle."""
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -50,6 +51,14 @@ def seed():
 def rng():
     """Random numbers for inputs."""
     return np.random.default_rng(3)
+
+
+@pytest.fixture
+def listening():
+    """Ctrl-C interrupts this process and those that it starts, even where a shell had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

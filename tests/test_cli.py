@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -448,14 +447,6 @@ def test_an_older_model_stays_if_the_report_cannot_be_written(here: Path, monkey
     result = run("train", "iris", "--epochs", 1)
     assert result.exit_code == 2 and result.stderr == "neuroloom: error: iris.html: No space left on device.\n"
     assert [(path.name, path.read_bytes()) for path in here.iterdir()] == [("iris.safetensors", b"old")]
-
-
-@pytest.fixture
-def listening() -> Iterator[None]:
-    """Ctrl-C interrupts this process and those that it starts, even where a shell had it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("listening")

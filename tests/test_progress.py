@@ -261,6 +261,7 @@ def test_a_training_in_a_terminal():
     assert text.endswith("\n") or shown(text.rpartition("\n")[2]) == []  # the prompt gets a line of its own
 
 
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize(
     "ending, act, expected",
     [
