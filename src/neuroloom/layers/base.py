@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import zlib
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from typing import Any
 
 from neuroloom import config, engines, tree
 from neuroloom.config import Bool, Configured, Name, Sizes
@@ -165,7 +165,8 @@ class Layer(Configured, kind="layer"):
     @property
     def cell(self) -> Cell:
         """Where the weights lie."""
-        return cast(Cell, vars(self)["_cell"])
+        cell: Cell = vars(self)["_cell"]
+        return cell
 
     @property
     def label(self) -> str:

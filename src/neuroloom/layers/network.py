@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import Any, cast
+from typing import Any
 
 from neuroloom import config, ops, tree
 from neuroloom.config import snake
@@ -80,12 +80,14 @@ class Network(Layer):
     @property
     def order(self) -> list[Node]:
         """All Nodes, parents before children."""
-        return cast(list[Node], vars(self)["_order"])
+        order: list[Node] = vars(self)["_order"]
+        return order
 
     @property
     def names(self) -> dict[Layer, str]:
         """The name of each layer in this network."""
-        return cast(dict[Layer, str], vars(self)["_names"])
+        names: dict[Layer, str] = vars(self)["_names"]
+        return names
 
     @property
     def layers(self) -> dict[str, Layer]:

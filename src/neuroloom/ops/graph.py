@@ -121,6 +121,9 @@ NODES: set[type] = {Node}
 _MAY_HOLD: set[type] = {Node, list, tuple, dict}
 """Types of values in which a Node may be."""
 
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+"""Types of values that say nothing about the engine."""
+
 
 def _call_name(call: Any) -> str:
     return getattr(call, "__name__", None) or type(call).__name__
@@ -146,7 +149,7 @@ def op(fn: F) -> F:
             if cls is np.ndarray:
                 constants = True
                 continue
-            others = True
+            others = others or cls not in _PLAIN
             if cls in _MAY_HOLD and has_node(value):
                 return record(wrapper, args, kwargs, wrapper)
         if kwargs:

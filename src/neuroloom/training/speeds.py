@@ -8,6 +8,7 @@ compared with the reference of its kind whose work is nearest, as a ratio. The p
 
 from __future__ import annotations
 
+import bisect
 import functools
 import json
 import math
@@ -72,15 +73,20 @@ class Table:
     def nearest(self, network: Network, batch_size: int, task: str = "train") -> Row | None:
         """The reference of the network's kind whose work is nearest."""
         kind, work = _measures(network)
-        size = math.log(max(1.0, work * batch_size))
-        return min(self._logs.get((kind, task), []), key=lambda found: abs(found[0] - size), default=(0, None))[1]
+        rows = self._sorted.get((kind, task))
+        if not rows:
+            return None
+        size = max(1.0, work * batch_size)
+        above = bisect.bisect(rows, size, key=lambda row: row.work)
+        near = rows[max(0, above - 1) : above + 1]  # the ones below and above
+        return min(near, key=lambda row: abs(math.log(row.work / size)))
 
     @functools.cached_property
-    def _logs(self) -> dict[tuple[str, str], list[tuple[float, Row]]]:
-        """(log work, row) by kind and task."""
-        found: dict[tuple[str, str], list[tuple[float, Row]]] = {}
-        for row in self.rows:
-            found.setdefault((row.kind, row.task), []).append((math.log(row.work), row))
+    def _sorted(self) -> dict[tuple[str, str], list[Row]]:
+        """The rows by kind and task, those with the least work first."""
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in sorted(self.rows, key=lambda row: row.work):
+            found.setdefault((row.kind, row.task), []).append(row)
         return found
 
     def save(self, path: Path) -> None:
