@@ -12,7 +12,7 @@ from nets import binary, same, small
 from neuroloom import engines, layers
 from neuroloom.errors import DataError
 from neuroloom.training import feed as feed_module
-from neuroloom.training.feed import ArrayFeed, BatchFeed, prefetch
+from neuroloom.training.feed import ArrayFeed, BatchFeed, prefetch, same_arrays
 
 
 def drawn(feed, epoch=0):
@@ -186,9 +186,41 @@ def test_training_on_bytes_is_training_on_floats_bit_for_bit(training_engine, mo
 def test_targets_and_weights_keep_their_type(monkeypatch):
     monkeypatch.setattr(feed_module, "NARROW_BYTES", 0)
     engine, ones = engines.load("jax"), np.ones((8, 2), "float32")
-    feed = ArrayFeed(engine, {"x": [ones, ones / 2], "y": [ones], "weight": ones[:, 0]}, 4)
+    feed = ArrayFeed(engine, {"x": [ones, ones / 2], "y": [ones.copy()], "weight": ones[:, 0]}, 4)
     rows = next(feed.epoch(0)).rows
     assert [str(a.dtype) for a in (*rows["x"], *rows["y"], rows["weight"])] == ["uint8", *["float32"] * 3]
+
+
+@pytest.mark.parametrize("narrow_bytes", [0, 1 << 30], ids=["bytes", "floats"])
+def test_targets_that_are_the_inputs_are_kept_once(training_engine, monkeypatch, narrow_bytes):
+    """An autoencoder's: with the validation's and the last, smaller batch's the numbers of a copy of the inputs."""
+    monkeypatch.setattr(feed_module, "NARROW_BYTES", narrow_bytes)
+    kept, on_device = [], ArrayFeed._on_device
+
+    def note(feed):
+        kept.append(on_device(feed))
+        return kept[-1]
+
+    monkeypatch.setattr(ArrayFeed, "_on_device", note)
+    x = np.random.default_rng(0).integers(0, 2, (45, 6)).astype("float32")
+    histories, models = [], []
+    for y in (x, x.copy(), 1 - x):
+        nl.utils.set_random_seed(3)
+        inputs = nl.Input((6,))
+        code = nl.layers.Dense(3, activation="tanh")(inputs)
+        models.append(nl.Model(inputs, nl.layers.Dense(6, activation="sigmoid")(code)))
+        models[-1].compile("adam", "binary_crossentropy", metrics=["mae"])
+        histories.append(models[-1].fit(x, y, batch_size=8, epochs=3, validation_split=0.2, verbose=0).history)
+    assert histories[0] == histories[1] != histories[2]
+    assert same(*models[:2])
+    assert [rows["y"][0] is None for rows in kept] == [True] * 2 + [False] * 4  # training and validation of each
+
+
+def test_each_target_finds_its_input():
+    a, b = np.ones((4, 2), "float32"), np.zeros((4, 2), "float32")
+    assert same_arrays({"x": [a, b], "y": [b[:], None, a.copy(), a]}) == ((0, 1, "float32"), (3, 0, "float32"))
+    assert same_arrays({"x": [a], "y": [a[::2], a.T, a[:, :1], a.view("int32")]}) == ()
+    assert same_arrays({"x": a}) == ()
 
 
 # ----------------------------------------------------------------------------------------------------- sources

@@ -36,14 +36,22 @@ LAID_OUT_BYTES = 1 << 20
 """Up to this size a chunk copies all rows at once: gathering them step by step costs a small network a fifth."""
 
 
+Same = tuple[tuple[int, int, str], ...]
+"""Targets that are inputs, as an autoencoder's: place among the targets, place among the inputs, dtype."""
+
+
 @dataclass(frozen=True)
 class Segment:
-    """Rows, the order in which they are used (None: as they lie), and how many batches of which size they make."""
+    """Rows, the order in which they are used (None: as they lie), and how many batches of which size they make.
+
+    Targets that are `same` as inputs are not among the rows: each batch gets them from its inputs.
+    """
 
     rows: Tree
     order: Array | None
     steps: int
     batch_size: int
+    same: Same = ()
 
     @property
     def room(self) -> int:
@@ -54,16 +62,20 @@ class Segment:
         """The rows of batch i."""
         start, n = i * self.batch_size, self.batch_size
         if self.order is None:
-            return tree.map(lambda a: engine.rows(a, start, n), self.rows)
-        index = engine.rows(self.order, start, n)
-        return tree.map(lambda a: engine.gather(a, index), self.rows)
+            batch = tree.map(lambda a: engine.rows(a, start, n), self.rows)
+        else:
+            index = engine.rows(self.order, start, n)
+            batch = tree.map(lambda a: engine.gather(a, index), self.rows)
+        for target, given, dtype in self.same:
+            batch["y"][target] = engine.astype(batch["x"][given], dtype)
+        return batch
 
     def laid_out(self, engine: Engine) -> Segment:
         """The same stretch, its rows copied into their order where they are few: batches are then slices."""
         if self.order is None or math.prod(self.order.shape) * row_bytes(self.rows) > LAID_OUT_BYTES:
             return self
         rows = tree.map(lambda a: engine.gather(a, self.order), self.rows)
-        return Segment(rows, None, self.steps, self.batch_size)
+        return Segment(rows, None, self.steps, self.batch_size, self.same)
 
 
 class Feed(Protocol):
@@ -85,6 +97,23 @@ def row_bytes(rows: Tree) -> int:
     return sum(a.dtype.itemsize * math.prod(a.shape[1:]) for a in tree.leaves(rows))
 
 
+def same_arrays(rows: Tree) -> Same:
+    """Which targets lie in the memory of inputs."""
+    inputs, targets = rows.get("x"), rows.get("y")
+    if not isinstance(inputs, list) or not isinstance(targets, list):
+        return ()
+    found = (
+        (i, next((j for j, x in enumerate(inputs) if _is_same(x, y)), None), str(y.dtype))
+        for i, y in enumerate(targets)
+        if y is not None
+    )
+    return tuple((i, j, dtype) for i, j, dtype in found if j is not None)
+
+
+def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
+    return a is b or a.__array_interface__ == b.__array_interface__
+
+
 class ArrayFeed:
     """Batches of arrays that lie in memory or in a memory map.
 
@@ -104,6 +133,7 @@ class ArrayFeed:
             self.steps, self.n = min(steps, self.steps), min(steps * batch_size, self.n)
         self.resident = tree.first(rows).shape[0] * row_bytes(rows) <= RESIDENT_SHARE * engine.free_memory()
         self._device_rows: Tree = None
+        self._same: Same = same_arrays(rows) if self.resident else ()
         self._ahead: tuple[int, np.ndarray] | None = None
 
     def order(self, number: int) -> np.ndarray:
@@ -129,9 +159,9 @@ class ArrayFeed:
             order = self.engine.asarray(order)
         whole = self.n // size
         if whole:
-            yield Segment(self._device_rows, order[: whole * size], whole, size)
+            yield Segment(self._device_rows, order[: whole * size], whole, size, self._same)
         if self.n % size:
-            yield Segment(self._device_rows, order[whole * size :], 1, self.n % size)
+            yield Segment(self._device_rows, order[whole * size :], 1, self.n % size, self._same)
 
     def _on_device(self) -> Tree:
         """The rows, with inputs as bytes where that is exact: the compiled step widens the batch that it takes."""
@@ -144,7 +174,11 @@ class ArrayFeed:
         def placed(name: str) -> Callable[[np.ndarray], Array]:
             return small if name == "x" and engine.compiles else engine.asarray
 
-        return {name: tree.map(placed(name), part) for name, part in self.rows.items()}
+        rows = dict(self.rows)
+        if self._same:
+            known = {target for target, _, _ in self._same}
+            rows["y"] = [None if i in known else y for i, y in enumerate(rows["y"])]
+        return {name: tree.map(placed(name), part) for name, part in rows.items()}
 
     def _streamed(self, order: np.ndarray) -> Iterator[Segment]:
         size = self.batch_size

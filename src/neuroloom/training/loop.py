@@ -19,7 +19,7 @@ import numpy as np
 
 from neuroloom import engines
 from neuroloom.engines import Engine
-from neuroloom.training.feed import Feed, Segment
+from neuroloom.training.feed import Feed, Same, Segment
 from neuroloom.typing import Array, Function, Key, Tree
 
 CHUNK_SECONDS = 0.2
@@ -80,13 +80,13 @@ def _counted(engine: Engine, fn: Function) -> Function:
     return fn
 
 
-def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_size: int) -> Program:
+def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_size: int, same: Same = ()) -> Program:
     """`run(state, fixed, rows, order, low, high, key) -> (state, log)`: steps low to high of a segment."""
 
     def run(
         state: Tree, fixed: Tree, rows: Tree, order: Array | None, low: Any, high: Any, key: Key
     ) -> tuple[Tree, Array]:
-        segment = Segment(rows, order, high, batch_size)
+        segment = Segment(rows, order, high, batch_size, same)
         segment = segment.laid_out(engine) if engine.compiles else segment
 
         def body(i: Any, carry: Any) -> Any:
@@ -97,7 +97,7 @@ def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_
         with engines.engine(engine.name):
             return engine.loop(low, high, body, (state, engine.new_log(min(LOG_ROWS, segment.room), columns)))
 
-    return program(engine, ("chunk", key, batch_size), lambda: run)
+    return program(engine, ("chunk", key, batch_size, same), lambda: run)
 
 
 @dataclass
@@ -147,7 +147,9 @@ class Runner:
         """
         done = 0
         for segment in feed.epoch(number):
-            chunk = chunk_program(self.engine, self.signature, self.step, self.columns, segment.batch_size)
+            chunk = chunk_program(
+                self.engine, self.signature, self.step, self.columns, segment.batch_size, segment.same
+            )
             low = 0
             while low < segment.steps:
                 high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
