@@ -29,7 +29,7 @@ def calls(act):
 
 
 def test_a_prediction_calls_few_functions():
-    """It took 1,050 before weights and signatures were looked up instead of made anew, and takes about 190."""
+    """It took 1,050 before weights and signatures were looked up instead of made anew, and takes about 200."""
     model, x = small(), binary(n=1)[0]
     model.predict(x, engine="jax")
     model.predict(x, engine="jax")

@@ -29,6 +29,8 @@ class NumpyEngine(Engine):
         return ["cpu"]
 
     def asarray(self, x: Any, dtype: str | None = None) -> np.ndarray:
+        if type(x) is np.ndarray and dtype is None:
+            return x
         other = dispatch.of_type(type(x))
         return np.asarray(default_width(x) if other is None else other.to_numpy(x), dtype=dtype)
 

@@ -208,9 +208,8 @@ class Layer(Configured, kind="layer"):
             raise ShapeError(f"{self.label} has no weights yet: its input shape is unknown. Call it on data first.")
         if cell.arrays is None:
             self.initialize(config.next_seed(), self.name or "")
-        arrays = cell.arrays or {}
-        if engine is not None and any(engines.dispatch.of_type(type(a)) is not engine for a in arrays.values()):
-            cell.arrays = tree.map(engine.asarray, arrays)
+        if engine is not None:
+            cell.arrays = tree.map(engine.asarray, cell.arrays)
         return cell.arrays
 
     def assign(self, arrays: Tree) -> None:
