@@ -75,7 +75,7 @@ def table(*rows: Row) -> dict[str, Row]:
 
 # fmt: off
 ROWS = table(
-    Row("tiny", "2-8-1, batch 16", partial(data.quadrants, 4096), TINY, 16, ADAM, BINARY, Train(epochs=20)),
+    Row("tiny", "2-8-1, batch 16", partial(data.quadrants, 4096), TINY, 16, ADAM, BINARY, Train(epochs=100)),
     Row("deep", "20 hidden layers of 64, batch 32", partial(data.mnist, 3200, flat=True),
         (*(Dense(64, "relu") for _ in range(20)), Dense(10, "softmax")), 32, ADAM, CATEGORICAL, Train(epochs=2)),
     Row("mlp", "784-512-10, batch 128", partial(data.mnist, 12800, flat=True), MLP, 128, RMSPROP, CATEGORICAL,

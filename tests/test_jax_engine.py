@@ -1,5 +1,9 @@
 """What the JAX engine does for speed on the CPU: XLA's options, and gradients that are written out."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import numpy as np
 import pytest
@@ -46,6 +50,41 @@ def test_no_product_is_written_out_in_full():
     engine = nl.engines.load("jax")
     found = engine.compile(lambda h, w: engine.scan(lambda h, _: (h @ w @ w.T, None), h, np.ones(3))[0])
     assert found(np.ones((20, 15), np.float32), np.ones((15, 12), np.float32)).shape == (20, 15)
+
+
+SMALL_LOOPS = """
+import os
+import jax
+import jax.numpy as jnp
+from neuroloom.engines.jax import ENGINE
+
+def compiled(n):
+    def run(x):
+        return ENGINE.loop(0, 9, lambda i, c: (jnp.tanh(c * x) + jnp.cumsum(c), True), x)
+    return jax.jit(run).lower(jnp.ones(n)).compile().as_text()
+
+print([word.split("=", 1)[1] for word in os.environ["XLA_FLAGS"].split()])
+print(["small_call" in compiled(n) for n in (8, 400, 100_000)])
+"""
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept", "one_kernel"),
+    [
+        ("", [f"{options.LOOP_LIMIT}={options.LOOP_BYTES}"], [True, True, False]),
+        (
+            "--xla_cpu_enable_fast_math=false",
+            ["false", f"{options.LOOP_LIMIT}={options.LOOP_BYTES}"],
+            [True, True, False],
+        ),
+        (f"--xla_backend_extra_options={options.LOOP_LIMIT}=1", [f"{options.LOOP_LIMIT}=1"], [False, False, False]),
+    ],
+)
+def test_a_loop_with_small_steps_is_one_kernel(flags, kept, one_kernel):
+    """Unless the user has set options of this kind: those are left alone."""
+    env = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"} | ({"XLA_FLAGS": flags} if flags else {})
+    done = subprocess.run([sys.executable, "-c", SMALL_LOOPS], capture_output=True, text=True, env=env, check=True)
+    assert done.stdout.splitlines() == [str(kept), str(one_kernel)]
 
 
 def test_options_that_xla_does_not_have_are_left_out(monkeypatch):

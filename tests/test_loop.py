@@ -1,5 +1,6 @@
 """Chunks, callbacks, compiled programs, and what happens when a loss is not finite or a user interrupts."""
 
+import contextlib
 import itertools
 import os
 import subprocess
@@ -52,6 +53,89 @@ def test_logs_and_weights_do_not_depend_on_the_length_of_chunks(training_engine,
     assert same(results[0][0], results[1][0])
     expected = {"one step": 33, "a few": 3 * 5, "all": 3 * 2}[way]
     assert len(results[1][2]) == expected
+
+
+class Rate(callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.learning_rate = 0.1 / (1 + epoch)
+
+
+class Halve(callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            self.model.set_weights([w / 2 for w in self.model.get_weights()])
+
+
+class Stop(callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 3
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """Keeps what runners start."""
+    found = []
+
+    class Seen(loop.Running):
+        def __init__(self, *args):
+            super().__init__(*args)
+            found.append(self)
+
+    monkeypatch.setattr(loop, "Running", Seen)
+    return found
+
+
+EPOCHS = {"nothing": None, "rate": Rate, "weights": Halve, "stop": Stop, "between": Between}
+
+
+@pytest.mark.parametrize("n", [80, 83])
+@pytest.mark.parametrize("what", [*EPOCHS, "validation", "in order", "not finite"])
+def test_starting_early_changes_no_number(monkeypatch, what, n):
+    """Epochs are started before those before them are looked at, or not: the same logs, weights and errors."""
+    x, y = binary(n=n)
+    with nl.engine("jax"):
+        small().fit(x, y, batch_size=8, epochs=2, verbose=0)  # from here on the time of a step is known
+    results = []
+    for most in (0.0, 1e9):
+        monkeypatch.setattr(loop, "AHEAD_SECONDS", most)
+        nl.utils.set_random_seed(3)
+        model, heard = small(), []
+        if what == "not finite":  # the weights grow by some tens in each step
+            model = nl.Sequential([layers.Dense(1, input_shape=(2,))])
+            model.compile(nl.optimizers.SGD(20.0), "mse")
+        told = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs, heard=heard: heard.append(logs))
+        extra = [EPOCHS[what]()] if EPOCHS.get(what) else []
+        given = {"validation_data": (x, y)} if what == "validation" else {"shuffle": what != "in order"}
+        with pytest.raises(NonFiniteError) if what == "not finite" else contextlib.nullcontext():
+            model.fit(x, y, batch_size=8, epochs=6, verbose=0, callbacks=[told, *extra], engine="jax", **given)
+        results.append((model, heard))
+    (late, logs), (early, other) = results
+    assert logs == other
+    assert same(late, early)
+    assert late._step == early._step and late._epochs_seen == early._epochs_seen
+    assert len(logs) == {"stop": 4, "not finite": 1}.get(what, 6)
+
+
+@pytest.mark.parametrize("n", [80, 83])
+def test_short_epochs_are_started_before_the_one_before_them_has_ended(monkeypatch, started, n):
+    x, y = binary(n=n)
+    per_epoch = 1 if n == 80 else 2
+    model = small("sgd")
+    model.fit(x, y, batch_size=8, epochs=2, verbose=0, engine="jax")  # from here on the time of a step is known
+
+    def counts(*extra):
+        seen = []
+        told = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(len(started)))
+        started.clear()
+        model.fit(x, y, batch_size=8, epochs=4, verbose=0, callbacks=[told, *extra], engine="jax")
+        return seen
+
+    monkeypatch.setattr(loop, "AHEAD_SECONDS", 1e9)
+    assert counts() == [per_epoch * epoch + 1 for epoch in (1, 2, 3)] + [per_epoch * 4]
+    assert counts(Rate()) == [per_epoch + 1, *(per_epoch * epoch + 1 for epoch in (2, 3, 4))]  # one in vain, then none
+    assert counts(Between()) == [10 + (n > 80), *((10 + (n > 80)) * epoch for epoch in (2, 3, 4))]
+    monkeypatch.setattr(loop, "AHEAD_SECONDS", 0.0)
+    assert counts() == [per_epoch * epoch for epoch in (1, 2, 3, 4)]
 
 
 def test_chunk_lengths_follow_the_time_of_a_step():

@@ -90,4 +90,4 @@ def from_items(pairs: Iterator[tuple[str, Any]] | list[tuple[str, Any]]) -> dict
 
 def first(tree: Tree) -> Any:
     """The first leaf."""
-    return next(items(tree))[1]
+    return leaves(tree)[0]

@@ -192,7 +192,9 @@ class JaxEngine(Engine):
         return x.at[index].add(values)
 
     def pick(self, x: Array, index: Array) -> Array:
-        return jnp.take_along_axis(x, index[..., None], axis=-1, mode="clip")[..., 0]
+        depth = x.shape[-1]
+        chosen = jnp.arange(depth, dtype=jnp.int32) == jnp.clip(index, 0, depth - 1)[..., None]
+        return jnp.sum(jnp.where(chosen, x, 0), axis=-1)
 
     def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
         return jax.nn.one_hot(index, depth, dtype=dtype)
@@ -272,5 +274,6 @@ def _scalar(value: float, dtype: str) -> Array:
     return jnp.asarray(np.asarray(value, dtype), dtype)  # without the first asarray JAX compiles a program for it
 
 
+jax_options.raise_loop_limit()
 jax_cache.enable()
 ENGINE = JaxEngine()

@@ -251,10 +251,9 @@ class Model(Structure):
         given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
         params = {"epochs": epochs, "steps": feed.steps, "verbose": verbose, "initial_epoch": initial_epoch}
         told = CallbackList([*given, self.history, Progress(verbose)], self, params)  # type: ignore[arg-type]
-        detached = task.detached()
         course = Course(
             engine=engine,
-            runner=Runner(engine, ("train", task.signature()), detached.train, len(task.columns)),
+            runner=Runner(engine, ("train", task.signature()), lambda: task.detached().train, len(task.columns)),
             columns=task.columns,
             feed=feed,
             key=engine.key(self._seed),
@@ -345,7 +344,7 @@ class Model(Structure):
     def _test(self, engine: Engine, feed: Feed) -> Callable[[], Logs]:
         """A function that gives loss and metrics of the data with the weights of that moment."""
         task = self._make_task()
-        runner = Runner(engine, ("test", task.signature()), task.detached().test, len(task.columns))
+        runner = Runner(engine, ("test", task.signature()), lambda: task.detached().test, len(task.columns))
         self._draw()
 
         def test() -> Logs:

@@ -80,7 +80,7 @@ class Shard:
 
     def _runner(self, kind: str, step: Any, feed: IndexFeed) -> Runner:
         signature = (f"{kind} many", self.task.signature(), len(self.models), self.size, feed.shared)
-        return Runner(self.engine, signature, step(self.task, self.size, feed.shared), len(self.columns))
+        return Runner(self.engine, signature, lambda: step(self.task, self.size, feed.shared), len(self.columns))
 
     # ------------------------------------------------------------------------------------------------- epochs
 

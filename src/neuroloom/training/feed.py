@@ -127,21 +127,20 @@ class ArrayFeed:
         self, engine: Engine, rows: Tree, batch_size: int, seed: int | None = None, steps: int | None = None
     ) -> None:
         self.engine, self.rows, self.batch_size, self.seed = engine, rows, batch_size, seed
-        self.n = tree.first(rows).shape[0]
+        self.n = self.total = tree.first(rows).shape[0]
         self.steps: int | None = math.ceil(self.n / batch_size)
         if steps is not None:
             self.steps, self.n = min(steps, self.steps), min(steps * batch_size, self.n)
-        self.resident = tree.first(rows).shape[0] * row_bytes(rows) <= RESIDENT_SHARE * engine.free_memory()
+        self.resident = self.total * row_bytes(rows) <= RESIDENT_SHARE * engine.free_memory()
         self._device_rows: Tree = None
         self._same: Same = same_arrays(rows) if self.resident else ()
         self._ahead: tuple[int, np.ndarray] | None = None
 
     def order(self, number: int) -> np.ndarray:
         """The order of the samples in an epoch: the same on every engine."""
-        total = tree.first(self.rows).shape[0]
         if self.seed is None:
             return np.arange(self.n, dtype=np.int32)
-        return config.generator(self.seed, "shuffle", number).permutation(total).astype(np.int32)[: self.n]
+        return config.generator(self.seed, "shuffle", number).permutation(self.total).astype(np.int32)[: self.n]
 
     def prepare(self, number: int) -> None:
         self._ahead = number, self.order(number)

@@ -10,7 +10,7 @@ import numpy as np
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError
 from neuroloom.training.callbacks import CallbackList
-from neuroloom.training.feed import Feed
+from neuroloom.training.feed import ArrayFeed, Feed
 from neuroloom.training.loop import Chunk, Runner
 from neuroloom.typing import Key, Tree
 
@@ -59,7 +59,7 @@ class Course:
             callbacks.on_train_end(logs)
 
     def _epoch(self, state: Tree, epoch: int, last: bool) -> tuple[Tree, Logs, bool]:
-        state = {**state, "metrics": self.metrics}
+        state = self._begun(state)
         logs: Logs = {}
         before = 0
         for state, chunk in self._chunks(state, last):  # noqa: B020  (the loop starts from it and gives the next)
@@ -77,6 +77,10 @@ class Course:
                 break
         return state, logs, True
 
+    def _begun(self, state: Tree) -> Tree:
+        """The state as an epoch begins: with metrics of no data."""
+        return {**state, "metrics": self.metrics}
+
     def _chunks(self, state: Tree, last: bool) -> Iterator[tuple[Tree, Chunk]]:
         number, one_by_one = self.next_epoch(), self.callbacks.between_steps
 
@@ -84,7 +88,9 @@ class Course:
             if not last:
                 self.feed.prepare(number + 1)
 
-        return self.runner.epoch(state, {}, self.feed, number, self.key, one_by_one, self.enter, meanwhile)
+        resident = isinstance(self.feed, ArrayFeed) and self.feed.resident
+        following = self._begun if resident and not last else None
+        return self.runner.epoch(state, {}, self.feed, number, self.key, one_by_one, self.enter, meanwhile, following)
 
     def _tell_steps(self, rows: np.ndarray, first: int) -> None:
         if not self.callbacks.wants_batches:

@@ -17,13 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from neuroloom import engines
+from neuroloom import engines, tree
 from neuroloom.engines import Engine
 from neuroloom.training.feed import Feed, Same, Segment
 from neuroloom.typing import Array, Function, Key, Tree
 
 CHUNK_SECONDS = 0.2
 """How long a chunk should take."""
+
+AHEAD_SECONDS = 0.005
+"""Stretches of at most this long are started before the one before them has been looked at."""
 
 LOG_ROWS = 4096
 """Most steps in a chunk."""
@@ -38,6 +41,9 @@ class Program:
 
     run: Function
     step_seconds: float | None = None
+
+    def measure(self, seconds: float) -> None:
+        self.step_seconds = min(seconds, self.step_seconds or seconds)
 
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
@@ -80,24 +86,31 @@ def _counted(engine: Engine, fn: Function) -> Function:
     return fn
 
 
-def chunk_program(engine: Engine, key: Any, step: Function, columns: int, batch_size: int, same: Same = ()) -> Program:
+def chunk_program(
+    engine: Engine, key: Any, make_step: Callable[[], Function], columns: int, batch_size: int, same: Same
+) -> Program:
     """`run(state, fixed, rows, order, low, high, key) -> (state, log)`: steps low to high of a segment."""
 
-    def run(
-        state: Tree, fixed: Tree, rows: Tree, order: Array | None, low: Any, high: Any, key: Key
-    ) -> tuple[Tree, Array]:
-        segment = Segment(rows, order, high, batch_size, same)
-        segment = segment.laid_out(engine) if engine.compiles else segment
+    def make() -> Function:
+        step = make_step()
 
-        def body(i: Any, carry: Any) -> Any:
-            state, log = carry
-            state, row = step(state, fixed, segment.batch(engine, i), key)
-            return (state, engine.put_row(log, i - low, row)), engine.is_finite(row[0])
+        def run(
+            state: Tree, fixed: Tree, rows: Tree, order: Array | None, low: Any, high: Any, key: Key
+        ) -> tuple[Tree, Array]:
+            segment = Segment(rows, order, high, batch_size, same)
+            segment = segment.laid_out(engine) if engine.compiles else segment
 
-        with engines.engine(engine.name):
-            return engine.loop(low, high, body, (state, engine.new_log(min(LOG_ROWS, segment.room), columns)))
+            def body(i: Any, carry: Any) -> Any:
+                state, log = carry
+                state, row = step(state, fixed, segment.batch(engine, i), key)
+                return (state, engine.put_row(log, i - low, row)), engine.is_finite(row[0])
 
-    return program(engine, ("chunk", key, batch_size, same), lambda: run)
+            with engines.engine(engine.name):
+                return engine.loop(low, high, body, (state, engine.new_log(min(LOG_ROWS, segment.room), columns)))
+
+        return run
+
+    return program(engine, ("chunk", key, batch_size, same), make)
 
 
 @dataclass
@@ -115,17 +128,49 @@ class Chunk:
     batch: Callable[[int], Tree]
 
 
+@dataclass
+class Running:
+    """A chunk that the device works on: the state it began with, the state and the log after it, and its steps.
+
+    `again` runs it with another end.
+    """
+
+    segment: Segment
+    given: Tree
+    state: Tree
+    log: Array
+    low: int
+    high: int
+    again: Callable[[int], tuple[Tree, Array]]
+
+    def finish(self, engine: Engine) -> tuple[Tree, np.ndarray]:
+        """Wait for its end: the state and the rows. At a row that is not finite: the state before that step."""
+        rows = engine.read_log(self.log, self.high - self.low)
+        bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
+        if bad.size and engine.compiles:  # an eager engine has not taken the step
+            return self.again(self.low + int(bad[0]))[0], rows
+        return self.state, rows
+
+
 class Runner:
     """Runs a step over feeds, chunk by chunk.
 
+    Where an epoch takes no longer than the way to the device and back, what follows is started while it runs, on the
+    state that it will end with. When its turn comes, that is compared with the state of then: if a callback has changed
+    the learning rate or a weight, or the loss was not finite, it is dropped, and nothing is started early any more.
+
     Args:
         signature: equal for steps that compile to the same program.
-        step: see the module's text.
+        make_step: gives the step that the module's text describes; it is asked when a program is made.
         columns: the length of a log row.
     """
 
-    def __init__(self, engine: Engine, signature: Any, step: Function, columns: int) -> None:
-        self.engine, self.signature, self.step, self.columns = engine, signature, step, columns
+    def __init__(self, engine: Engine, signature: Any, make_step: Callable[[], Function], columns: int) -> None:
+        self.engine, self.signature, self.make_step, self.columns = engine, signature, make_step, columns
+        self._chunks: dict[tuple[int, Same], Program] = {}  # the signature is long, and looking it up takes its time
+        self._early: Running | None = None
+        self._next: list[Segment] = []
+        self._looks_ahead = engine.compiles
 
     def epoch(
         self,
@@ -137,6 +182,7 @@ class Runner:
         one_by_one: bool = False,
         before: Callable[[Tree], Tree] = lambda state: state,
         meanwhile: Callable[[], None] = lambda: None,
+        following: Callable[[Tree], Tree] | None = None,
     ) -> Iterator[tuple[Tree, Chunk]]:
         """Run one epoch; gives the state after each chunk.
 
@@ -144,44 +190,71 @@ class Runner:
             one_by_one: chunks of one step, for callbacks that act between steps.
             before: what to do with the state before each chunk, such as setting the learning rate.
             meanwhile: what to do once while the device works.
+            following: gives the state with which the next epoch begins if nothing happens in between; None if there is
+                no next epoch, or not all of its rows lie on the device.
         """
-        done = 0
-        for segment in feed.epoch(number):
-            chunk = chunk_program(
-                self.engine, self.signature, self.step, self.columns, segment.batch_size, segment.same
-            )
+
+        def start(segment: Segment, given: Tree, low: int) -> Running:
+            chunk = self._chunk(segment)
+            high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
+
+            def run(high: int) -> tuple[Tree, Array]:
+                return chunk.run(given, fixed, segment.rows, segment.order, low, high, key)
+
+            return Running(segment, given, *run(high), low, high, run)
+
+        def start_early(place: int, state: Tree) -> None:
+            ended = place == len(known)
+            follows = known[0 if ended else place]  # all epochs look the same
+            seconds = self._chunk(follows).step_seconds
+            if seconds is None or seconds * follows.steps > AHEAD_SECONDS:
+                return
+            if ended:
+                assert following is not None
+                self._next, state = list(feed.epoch(number + 1)), following(state)
+                follows = self._next[0]
+            self._early = start(follows, before(state), 0)
+
+        segments = self._next or feed.epoch(number)
+        looks = following is not None and not one_by_one
+        known = list(segments) if looks else []
+        self._next, done = [], 0
+        for place, segment in enumerate(known or segments):
             low = 0
             while low < segment.steps:
-                high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
                 started = time.perf_counter()
-                running = self._start(chunk, before(state), fixed, segment, low, high, key)
+                given = before(state)
+                early = self._taken(segment, given)
+                running = early or start(segment, given, low)
                 if not done:
                     meanwhile()
-                state, rows = running()
-                per_step = (time.perf_counter() - started) / (high - low)
-                chunk.step_seconds = min(per_step, chunk.step_seconds or per_step)
-                done += high - low
+                if looks and self._looks_ahead and running.high == segment.steps:
+                    start_early(place + 1, running.state)
+                state, rows = running.finish(self.engine)
+                if early is None:
+                    self._chunk(segment).measure((time.perf_counter() - started) / (running.high - low))
+                done += running.high - low
                 yield state, Chunk(done, rows, functools.partial(_batch, self.engine, segment, low))
-                low = high
+                low = running.high
 
-    def _start(
-        self, chunk: Program, state: Tree, fixed: Tree, segment: Segment, low: int, high: int, key: Key
-    ) -> Callable[[], tuple[Tree, np.ndarray]]:
-        """Start a chunk; the result waits for its end. At a row that is not finite: the state before that step."""
+    def _chunk(self, segment: Segment) -> Program:
+        key = segment.batch_size, segment.same
+        if key not in self._chunks:
+            self._chunks[key] = chunk_program(self.engine, self.signature, self.make_step, self.columns, *key)
+        return self._chunks[key]
 
-        def run(high: int) -> tuple[Tree, Array]:
-            return chunk.run(state, fixed, segment.rows, segment.order, low, high, key)
+    def _taken(self, segment: Segment, given: Tree) -> Running | None:
+        """What was started early, if it began with this segment and state."""
+        early, self._early = self._early, None
+        if early is None:
+            return None
+        same = early.segment is segment and _ids(early.given) == _ids(given)
+        self._looks_ahead = same
+        return early if same else None
 
-        new, log = run(high)
 
-        def finish() -> tuple[Tree, np.ndarray]:
-            rows = self.engine.read_log(log, high - low)
-            bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
-            if bad.size and self.engine.compiles:  # an eager engine has not taken the step
-                return run(low + int(bad[0]))[0], rows
-            return new, rows
-
-        return finish
+def _ids(state: Tree) -> list[int]:
+    return [id(leaf) for leaf in tree.leaves(state)]
 
 
 def _batch(engine: Engine, segment: Segment, low: int, i: int) -> Tree:
