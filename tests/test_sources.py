@@ -174,6 +174,22 @@ def test_check_finite_names_the_place(monkeypatch, value, row, column):
         check_finite("x", x, list("abc"))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4", np.longdouble])
+@pytest.mark.parametrize("layout", [lambda x: x, np.asfortranarray, lambda x: x[:, ::2], lambda x: x[::-1]])
+@pytest.mark.parametrize("large", [1.0, None])
+def test_check_finite_sees_every_place(dtype, layout, large):
+    """Of large numbers, whose squares are infinite, too."""
+    largest = np.finfo(np.dtype(dtype).newbyteorder("=")).max
+    x = layout(np.full((4, 6), largest if large is None else large, dtype))
+    check_finite("x", x)
+    for place in np.ndindex(x.shape):
+        for value in (np.nan, np.inf, -np.inf):
+            broken = x.copy(order="A")
+            broken[place] = value
+            with pytest.raises(DataError, match=rf"received {value} at x\[{place[0]}, {place[1]}\]"):
+                check_finite("x", broken)
+
+
 def test_check_finite_of_other_arrays():
     check_finite("x", np.array([1, 2]))
     check_finite("x", np.zeros((0, 2)))
@@ -184,9 +200,9 @@ def test_check_finite_of_other_arrays():
 
 def test_check_finite_reads_a_memory_map_in_chunks(tmp_path, monkeypatch):
     seen = []
-    isfinite = np.isfinite
+    vdot = np.vdot
     monkeypatch.setattr("neuroloom.data.sources._CHUNK", 10)
-    monkeypatch.setattr(np, "isfinite", lambda chunk: seen.append(chunk.size) or isfinite(chunk))
+    monkeypatch.setattr(np, "vdot", lambda chunk, same: seen.append(chunk.size) or vdot(chunk, same))
     np.save(tmp_path / "x.npy", np.zeros((7, 5)))
     check_finite("x", np.load(tmp_path / "x.npy", mmap_mode="r"))
     assert seen == [10, 10, 10, 5]

@@ -62,7 +62,7 @@ def test_the_nearest_reference_of_the_same_kind_counts(monkeypatch):
         assert fastest(CONV, 1) == "torch"
 
 
-@pytest.mark.parametrize(("torch", "best"), [(1.01, "jax"), (1.0, "torch")])
+@pytest.mark.parametrize(("torch", "best"), [(1.15, "jax"), (1.14, "torch")])
 def test_the_engine_in_use_stays_where_another_is_hardly_faster(monkeypatch, torch, best):
     use_table(monkeypatch, ("small", "dense", 1e2, {"jax": 1.2, "torch": torch}))
     assert fastest(DENSE, 1) == best
@@ -196,6 +196,8 @@ def test_measuring_times_training_and_predicting_on_every_engine_that_can(monkey
     monkeypatch.setattr(references, "STEPS", 2)
     monkeypatch.setattr(references, "CALL_SECONDS", 0.01)
     monkeypatch.setattr(references, "SECONDS", 0.0)
+    monkeypatch.setattr(references, "PAUSE", 0.0)
+    monkeypatch.setattr(references, "SAMPLES", (1, 256))
     told = []
     found = references.measure(told.append)
     assert list(found.rows) == told

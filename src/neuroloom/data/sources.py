@@ -6,6 +6,7 @@ comes out as it went in, unread; whatever is no array of numbers is refused with
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,12 @@ def sample_count(**trees: Any) -> int:
     return next(iter(counts.values()))
 
 
+def _surely_finite(array: np.ndarray) -> bool:
+    """Whether the squares have a finite sum: the BLAS knows in half the time, but large numbers overflow."""
+    fast = array.dtype.char in "fd" and array.flags.c_contiguous
+    return fast and math.isfinite(np.vdot(array, array))
+
+
 def check_finite(name: str, array: np.ndarray, columns: list[str] | None = None) -> None:
     """Makes sure that no number is NaN or infinite; reads a memory map in chunks.
 
@@ -93,7 +100,10 @@ def check_finite(name: str, array: np.ndarray, columns: list[str] | None = None)
         return
     rows = max(1, _CHUNK // max(1, array[0].size))
     for start in range(0, len(array), rows):
-        finite = np.isfinite(array[start : start + rows])
+        part = array[start : start + rows]
+        if _surely_finite(part):
+            continue
+        finite = np.isfinite(part)
         if not finite.all():
             index = np.argwhere(~finite)[0]
             index[0] += start

@@ -10,8 +10,6 @@ import functools
 import importlib
 import importlib.util
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,8 +72,7 @@ def use(name: str) -> None:
     _default = load(name).name
 
 
-@contextmanager
-def engine(name: str) -> Iterator[Engine]:
+class engine:
     """Use an engine inside a `with` block (of this thread or task only).
 
     >>> import neuroloom as nl
@@ -84,11 +81,16 @@ def engine(name: str) -> Iterator[Engine]:
     >>> type(y).__module__
     'numpy'
     """
-    token = _local.set(load(name).name)
-    try:
-        yield load(name)
-    finally:
-        _local.reset(token)
+
+    def __init__(self, name: str) -> None:
+        self._engine = load(name)
+
+    def __enter__(self) -> Engine:
+        self._token = _local.set(self._engine.name)
+        return self._engine
+
+    def __exit__(self, *error: object) -> None:
+        _local.reset(self._token)
 
 
 def of_type(cls: type) -> Engine | None:

@@ -25,7 +25,10 @@ CALL_SECONDS = 0.2
 SECONDS = 2.0
 """How long one network's training is measured on one engine; predicting takes an eighth of that."""
 
-SAMPLES = (1, 256)
+PAUSE = 0.1
+"""Seconds before each measurement, in which the threads of the engine before end their active waiting."""
+
+SAMPLES = (1, 256, 4096)
 """How many samples are predicted."""
 
 
@@ -67,6 +70,7 @@ REFERENCES = (
     ),
     Reference("small lstm", lambda: [LSTM(16), Dense(10, "softmax")], (20, 8), 32),
     Reference("lstm", lambda: [LSTM(128), Dense(60, "softmax")], (40, 60), 128, classes=60),
+    Reference("review lstm", lambda: [Embedding(10000, 32), LSTM(32), Dense(2, "softmax")], (80,), 128, 10000, 2),
     Reference("text lstm", lambda: [Embedding(5000, 64), LSTM(64), Dense(2, "softmax")], (100,), 32, 5000, 2),
 )
 
@@ -107,6 +111,7 @@ def _medians(measured: dict[str, Callable[[], float]], seconds: float) -> dict[s
     started = time.perf_counter()
     while time.perf_counter() - started < seconds * len(measured) or min(map(len, times.values())) < 3:
         for name, once in measured.items():
+            time.sleep(PAUSE)
             times[name].append(once())
     return {name: round(1e3 * statistics.median(values), 5) for name, values in times.items()}
 

@@ -50,6 +50,9 @@ def predict(engine: Engine, network: Network, inputs: list[np.ndarray], batch_si
     arrays = network.arrays(engine)
     n = inputs[0].shape[0]
     size = batch_size or (n if n <= LEAST else _piece(network, inputs))
+    if n <= size:
+        outputs = _begun(engine, forward, arrays, inputs, 0, n)
+        return tree.map(lambda whole: np.array(engine.to_numpy(whole)[:n]), outputs)
     begun = (_begun(engine, forward, arrays, inputs, i, min(size, n - i)) for i in range(0, n, size))
     parts = [tree.map(engine.to_numpy, outputs) for outputs in _one_behind(begun)]
     return tree.map(lambda *pieces: np.concatenate(pieces)[:n], *parts)

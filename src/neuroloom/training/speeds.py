@@ -28,7 +28,7 @@ SHIPPED = Path(__file__).with_name("speeds.json")
 RECURRENT = (SimpleRNN, LSTM)
 FREE_LENGTH = 32  # taken for an axis whose length is not known before the data are
 
-WORTH_CHANGING = 1.2
+WORTH_CHANGING = 1.05
 """How many times as fast as the engine in use another must be to be taken: less may be another run's noise."""
 
 WORTH_SAYING = 1.5
