@@ -37,13 +37,13 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Times of neuroloom and others, side by side.")
     parser.add_argument("--rows", type=chosen(EVERY), default=list(EVERY), help=", ".join(EVERY))
     parser.add_argument("--peers", type=chosen(PEERS), default=list(PEERS), help=", ".join(PEERS))
-    parser.add_argument("--repeats", type=int, help="measurements per peer: 5, or 2 with --quick")
+    parser.add_argument("--repeats", type=int, help="measurements per peer: 6, or 2 with --quick")
     parser.add_argument("--threads", type=int, default=2, help="threads of each peer: %(default)s")
     parser.add_argument("--quick", action="store_true", help="fewer peers, under five minutes; files named ...-quick")
     parser.add_argument("--resume", action="store_true", help="measure only what the results folder lacks")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write to: %(default)s")
     options = parser.parse_args(given)
-    options.repeats = options.repeats or (2 if options.quick else 5)
+    options.repeats = options.repeats or (2 if options.quick else 6)
     return options
 
 

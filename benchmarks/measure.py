@@ -20,6 +20,9 @@ from benchmarks.worker import AbsentError, Worker, WorkerError, versions
 PAUSE = 0.1
 """Seconds before each measurement, in which the threads of the peer before, which may wait actively, come to rest."""
 
+SITTING = 2
+"""Measurements in one process. The same program can take a third longer in one process than in another."""
+
 Result = dict[str, Any]
 Note = Callable[[str], None]
 
@@ -75,18 +78,22 @@ def measure(row: Row, peers: list[str], repeats: int, workers: Workers, note: No
 
 
 def turns(row: Row, peers: list[str], repeats: int, workers: Workers, folder: Path, note: Note) -> dict[str, Result]:
-    """Each peer made ready, two at a time; then all measured in turns: A B C B C A."""
-    results: dict[str, Result] = {}
-    with ThreadPoolExecutor(2) as pool:
-        for peer, result in pool.map(lambda peer: (peer, attempt(lambda: begun(peer, row, workers, folder))), peers):
-            results[peer] = result
-            note(f"{row.name}: {peer} {describe(result)}")
-    for turn in range(repeats):
-        for peer in [peer for peer in rotated(peers, turn) if measurable(results[peer])]:
-            time.sleep(PAUSE)
-            results[peer] |= attempt(lambda peer=peer: grown(results[peer], workers.get(peer).again()))
-    for peer in peers:
-        finish(peer, results[peer], workers)
+    """Each peer made ready, two at a time; then all measured in turns, A B C B C A; the whole until there are enough."""
+    results: dict[str, Result] = {peer: {} for peer in peers}
+    for done in range(0, repeats, SITTING):
+        present = [peer for peer in peers if measurable(results[peer])]
+        with ThreadPoolExecutor(2) as pool:
+            for peer, result in pool.map(
+                lambda peer: (peer, attempt(lambda: begun(peer, row, workers, folder))), present
+            ):
+                results[peer] = result | results[peer]  # the first call counts that had everything to do
+                note(f"{row.name}: {peer} {describe(result)}")
+        for turn in range(done, min(done + SITTING, repeats)):
+            for peer in [peer for peer in rotated(peers, turn) if measurable(results[peer])]:
+                time.sleep(PAUSE)
+                results[peer] |= attempt(lambda peer=peer: grown(results[peer], workers.get(peer).again()))
+        for peer in present:
+            finish(peer, results[peer], workers)
     return results
 
 

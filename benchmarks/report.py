@@ -34,7 +34,9 @@ METHOD = """## How
 Every peer runs in a process of its own, with the same data, the same first weights, the same number of threads and
 float32 unless the row says otherwise. All processes of a row are alive at once and are asked in turns, A B C A B C, so
 that what slows the machine slows all of them. A process imports its library once and forks for each row, so rows share
-no memory and no compiled program; what libraries keep on disk goes to a folder that starts empty.
+no memory and no compiled program; what libraries keep on disk goes to a folder that starts empty. After two
+measurements all processes of the row are replaced by new ones, since the same program can take a third longer in one
+process than in another.
 
 Rows of training: the first epoch, which holds compilation, and a second one are not among the measurements; a
 measurement is one call that trains the row's epochs, or as many of them as the peer can in 0.6 s; shuffling is on, and
