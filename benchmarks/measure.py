@@ -78,7 +78,7 @@ def measure(row: Row, peers: list[str], repeats: int, workers: Workers, note: No
 
 
 def turns(row: Row, peers: list[str], repeats: int, workers: Workers, folder: Path, note: Note) -> dict[str, Result]:
-    """Each peer made ready, two at a time; then all measured in turns, A B C B C A; the whole until there are enough."""
+    """Each peer made ready, two at a time; then all measured in turns, A B C B C A; and so again."""
     results: dict[str, Result] = {peer: {} for peer in peers}
     for done in range(0, repeats, SITTING):
         present = [peer for peer in peers if measurable(results[peer])]
