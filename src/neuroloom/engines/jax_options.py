@@ -38,7 +38,8 @@ LOOP_BYTES = 1 << 15
 def raise_loop_limit() -> None:
     """Set the limit below which a loop becomes one kernel; unless the user's XLA_FLAGS set options of its kind.
 
-    XLA takes it from XLA_FLAGS only, which it reads once: before the first program of the process.
+    XLA takes it from XLA_FLAGS only, which it reads once: when the process makes its first JAX array or asks for JAX's
+    devices. Importing JAX before this is no harm.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_extra_options" not in flags:
