@@ -189,6 +189,21 @@ def test_gradients_of_a_layers_gradient(shape, monkeypatch):
     assert np.allclose(together, np.stack([x.T @ x @ w, 2 * x.T @ x @ w]), rtol=1e-10)
 
 
+@pytest.mark.parametrize("depth", [1, 3, 700])
+def test_picking_and_its_gradient_are_those_of_gathering(depth):
+    """An index beyond the ends takes the nearest entry, as `gather` does; what is not picked may be NaN or infinite."""
+    engine, rng = nl.engines.load("jax"), np.random.default_rng(depth)
+    x = rng.normal(size=(4, 5, depth)).astype(np.float32)
+    index = rng.integers(-2, depth + 2, (4, 5)).astype(np.int32)
+    near = np.clip(index, 0, depth - 1)[..., None]
+    np.testing.assert_array_equal(engine.pick(x, index), np.take_along_axis(x, near, -1)[..., 0])
+    expected = np.zeros_like(x)
+    np.put_along_axis(expected, near, 2.0, -1)
+    np.testing.assert_array_equal(jax.grad(lambda x: 2 * engine.pick(x, index).sum())(x), expected)
+    holes = np.where(expected == 0, np.array([np.nan, np.inf], np.float32)[rng.integers(0, 2, x.shape)], x)
+    np.testing.assert_array_equal(engine.pick(holes, index), np.take_along_axis(x, near, -1)[..., 0])
+
+
 def test_binary_crossentropys_derivatives_hold_everywhere():
     """σ(z) - y and σ(z) (1 - σ(z)), also where z is 0, and to the last digit where float32 rounds σ(z) to 1."""
     engine = nl.engines.load("jax")
