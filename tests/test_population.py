@@ -14,10 +14,10 @@ import neuroloom as nl
 from nets import NETS, binary, data, net, same, small
 from neuroloom import config, plots
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
-from neuroloom.models import Population
+from neuroloom.models import Population, together
 from neuroloom.models.members import cell, text_table
 from neuroloom.plots import style
-from neuroloom.training import History, compilations, lifting
+from neuroloom.training import History, compilations, lifting, loop
 from neuroloom.training.population import IndexFeed
 
 L = nl.layers
@@ -202,10 +202,90 @@ def test_training_goes_on_where_it_ended():
     assert_equal(population, models)
 
 
-@pytest.mark.parametrize("cores", [1, 3, 64])
-def test_the_number_of_cores_changes_nothing(cores, monkeypatch):
+@pytest.mark.parametrize("cores, parts", [(1, [7]), (3, [3, 2, 2]), (64, [3, 2, 2])])
+def test_the_number_of_cores_changes_nothing(cores, parts, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(together, "WORTH_SHARING", 0)
+    dealt = []
+
+    class Seen(together.Shard):
+        def __init__(self, engine, models, *args):
+            super().__init__(engine, models, *args)
+            dealt.append(len(models))
+
+    monkeypatch.setattr(together, "Shard", Seen)
     check(lambda i: varied(RATES[i % 3]), n=7, epochs=2)
+    assert dealt == parts
+    monkeypatch.setattr(together, "WORTH_SHARING", 1e9)  # too little work for more than one core
+    check(lambda i: varied(RATES[i % 3]), n=7, epochs=2)
+    assert dealt[len(parts) :] == [7]
+
+
+class Falling(nl.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.learning_rate = 0.1 / (1 + epoch)
+
+
+class Halved(nl.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 2:
+            self.model.set_weights([w / 2 for w in self.model.get_weights()])
+
+
+class AtTheFourth(nl.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 3
+
+
+CHANGES = {"rate": [Falling()], "weights": [Halved()], "stop": [nl.callbacks.EarlyStopping("loss", min_delta=9)]}
+
+
+@pytest.mark.parametrize("sharing", [0, 1e9], ids=["shards", "one program"])
+@pytest.mark.parametrize("what", ["nothing", *CHANGES, "one member stops", "validation", "in order", "not finite"])
+def test_starting_early_changes_no_number(monkeypatch, what, sharing):
+    """Epochs are started before those before them are looked at, or not: the same weights and histories."""
+
+    def build(i):
+        model = nl.Sequential([L.Dense(3, activation="tanh", input_shape=(2,)), L.Dense(1)])
+        model.compile(nl.optimizers.SGD(1e30 if what == "not finite" and i == 1 else 0.05, momentum=0.9), "mse")
+        return model
+
+    monkeypatch.setattr(together, "WORTH_SHARING", sharing)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    given = {"validation_data": (MANY[0][:32], MANY[1][:32])} if what == "validation" else {}
+    third = lambda i: [AtTheFourth()] if i == 2 else []  # noqa: E731
+    given |= {"callbacks": third if what == "one member stops" else CHANGES.get(what, [])}
+    given |= {"rows": TRAIN + [TRAIN[0]], "shuffle": what != "in order", "batch_size": 16, "verbose": 0}
+    nl.fit_many([build(i) for i in range(4)], *MANY, epochs=2, **given)  # from here on the time of a step is known
+    results = []
+    for most in (0.0, 1e9):
+        monkeypatch.setattr(loop, "AHEAD_SECONDS", most)
+        nl.utils.set_random_seed(3)
+        models = [build(i) for i in range(4)]
+        results.append(nl.fit_many(models, *MANY, epochs=6, **given))
+    late, early = results
+    for one, other in zip(late, early, strict=True):
+        assert same(one, other)
+        np.testing.assert_equal(one.history.history, other.history.history)
+        assert one._step == other._step and one._epochs_seen == other._epochs_seen
+    ends = {"stop": [2] * 4, "one member stops": [6, 6, 4, 6], "not finite": [6, 1, 6, 6]}.get(what, [6] * 4)
+    assert [len(model.history.epoch) for model in early] == ends
+
+
+@pytest.mark.parametrize("what, taken", [("nothing", 3), ("rate", 0), ("weights", 2), ("stop", 1)])
+def test_short_epochs_of_many_are_started_early(monkeypatch, what, taken):
+    """Of four epochs, which find their beginning done: after a change none does."""
+    found, plain = [], loop.Runner._taken
+    monkeypatch.setattr(loop.Runner, "_taken", lambda self, *args: found.append(plain(self, *args)) or found[-1])
+    given = {"batch_size": 16, "verbose": 0, "callbacks": CHANGES.get(what, [])}
+    nl.fit_many([small(), small()], X, Y, epochs=2, **given)  # from here on the time of a step is known
+    monkeypatch.setattr(loop, "AHEAD_SECONDS", 1e9)
+    found.clear()
+    nl.fit_many([small(), small()], X, Y, epochs=4, **given)
+    assert sum(one is not None for one in found) == taken
+    monkeypatch.setattr(loop, "AHEAD_SECONDS", 0.0)
+    nl.fit_many([small(), small()], X, Y, epochs=4, **given)
+    assert sum(one is not None for one in found) == taken
 
 
 def test_unequal_structures_are_trained_in_groups():
@@ -238,18 +318,18 @@ def test_other_numbers_and_seeds_compile_nothing():
 
 def test_lifted_numbers_leave_equal_structures():
     a, b = varied(*NUMBERS[0])._make_task(), varied(*NUMBERS[1])._make_task()
-    assert lifting.numbers(a) == [0.0, 0.01, 0.2] and lifting.numbers(b) == [0.01, 0.1, 0.0]
+    assert lifting.parted(a)[1] == [0.0, 0.01, 0.2] and lifting.parted(b)[1] == [0.01, 0.1, 0.0]
     assert a.signature() != b.signature()
-    assert lifting.without(a).signature() == lifting.without(b).signature()
-    assert lifting.numbers(lifting.holding(lifting.without(a), [1, 2, 3])) == [1, 2, 3]
-    assert lifting.without(a).signature() != lifting.without(small()._make_task()).signature()
+    assert lifting.parted(a)[0] == lifting.parted(b)[0] == lifting.without(a).signature()
+    assert lifting.parted(lifting.holding(lifting.without(a), [1, 2, 3]))[1] == [1, 2, 3]
+    assert lifting.parted(a)[0] != lifting.parted(small()._make_task())[0]
 
 
 def test_lifting_reaches_models_inside_models():
     inner = nl.Sequential([L.Dropout(0.3, input_shape=(2,)), L.Dense(2)])
     model = nl.Sequential([inner, L.Dropout(0.4)])
     model.compile("sgd", "mse")
-    assert lifting.numbers(model._make_task()) == [0.3, 0.4]
+    assert lifting.parted(model._make_task())[1] == [0.3, 0.4]
     model._draw()
     assert lifting.without(model._make_task()).network.weights().keys() == model.network.weights().keys()
 

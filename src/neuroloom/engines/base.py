@@ -391,6 +391,10 @@ class Engine(ABC):
     def key(self, seed: int) -> Key:
         """The random key of a seed (0 to 2**63 - 1)."""
 
+    def keys(self, seeds: Sequence[int]) -> Key:
+        """The keys of seeds, along a new first axis."""
+        return self.xp.stack([self.key(seed) for seed in seeds])
+
     @abstractmethod
     def fold_in(self, key: Key, data: Any) -> Key:
         """Another key, from a key and a whole number below 2**32."""

@@ -236,7 +236,10 @@ class JaxEngine(Engine):
     # ----------------------------------------------------------------------------------------- random numbers
 
     def key(self, seed: int) -> Key:
-        return self.asarray(np.array([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32))
+        return self.asarray(_words(seed))
+
+    def keys(self, seeds: Sequence[int]) -> Key:
+        return self.asarray(np.stack([_words(seed) for seed in seeds]))
 
     def fold_in(self, key: Key, data: Any) -> Key:
         return jax.random.fold_in(key, data)
@@ -262,6 +265,10 @@ def _binary_crossentropy_tangent(values: tuple[Array, Array], tangents: tuple[Ar
     e = jnp.exp(-jnp.abs(z))  # JAX takes 1 for the slope of |z| at 0, as the second derivative there needs
     other = e / (1 + e)  # the probability of the less likely class
     return _binary_crossentropy(y, z), dz * jnp.where(z >= 0, (1 - y) - other, other - y) - dy * z
+
+
+def _words(seed: int) -> np.ndarray:
+    return np.array([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
 
 
 def _on_cpu() -> bool:

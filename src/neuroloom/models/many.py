@@ -16,13 +16,14 @@ from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, near
 from neuroloom.layers import Layer, Network
 from neuroloom.models.members import Members
 from neuroloom.models.model import HELD_OUT, Model, _checked, _whole
-from neuroloom.models.shard import Data, structure
+from neuroloom.models.shard import Data
 from neuroloom.models.together import Course, Together
 from neuroloom.training import CallbackList, History, Progress
 from neuroloom.training.batches import gives_batches, parts
 from neuroloom.training.callbacks import Callback, TerminateOnNaN
 from neuroloom.training.feed import ArrayFeed
 from neuroloom.training.history import format_logs
+from neuroloom.training.lifting import parted
 from neuroloom.training.rows import class_weighted, make_rows
 
 Callbacks = Sequence[Callback] | Callback | Callable[[int], Sequence[Callback]] | None
@@ -302,5 +303,5 @@ def _groups(models: Sequence[Model]) -> list[list[int]]:
     """The numbers of the models, by structure, in the order in which structures first appear."""
     found: dict[Any, list[int]] = {}
     for i, model in enumerate(models):
-        found.setdefault(structure(model), []).append(i)
+        found.setdefault(parted(model._make_task())[0], []).append(i)
     return list(found.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +14,10 @@ from neuroloom.engines import Engine
 from neuroloom.models.model import Model
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import Runner, Task
-from neuroloom.training.lifting import numbers, without
+from neuroloom.training.lifting import parted, without
 from neuroloom.training.loop import Chunk
 from neuroloom.training.population import IndexFeed, test_step, train_step
-from neuroloom.typing import Tree
+from neuroloom.typing import Array, Tree
 
 Logs = dict[str, float]
 
@@ -63,6 +63,7 @@ class Shard:
         epochs: int,
     ) -> None:
         self.engine, self.models, self.size, self.halted = engine, models, batch_size, False
+        self._small: dict[Hashable, tuple[np.ndarray, Array]] = {}
         self.epochs = epochs
         self.task: Task = without(models[0]._make_task().detached())
         self.columns = self.task.columns
@@ -73,9 +74,9 @@ class Shard:
         self.runner = self._runner("train", train_step, self.feed)
         self.test_feed = None if held_out is None else IndexFeed(engine, held_out.rows, held_out.index, batch_size)
         self.test_runner = None if self.test_feed is None else self._runner("test", test_step, self.test_feed)
-        self.keys = self._stacked([engine.key(model._seed) for model in models])
-        every = zip(*(numbers(model._make_task()) for model in models), strict=True)
-        self.numbers = [_array(values) for values in every]
+        self.keys = engine.keys([model._seed for model in models])
+        every = zip(*(parted(model._make_task())[1] for model in models), strict=True)
+        self.numbers = [self._kept(("number", i), values) for i, values in enumerate(every)]
         self.state = self._first_state()
 
     def _runner(self, kind: str, step: Any, feed: IndexFeed) -> Runner:
@@ -85,13 +86,17 @@ class Shard:
     # ------------------------------------------------------------------------------------------------- epochs
 
     def enter(self, learning: np.ndarray) -> None:
-        """Begin an epoch: metrics of no data, and what callbacks have set meanwhile."""
+        """Begin an epoch of those who learn, with what callbacks have set meanwhile."""
         if any(model._replaced for model in self.models):
             self.state["members"] |= self._weights()
-        rates = _array([0.0 if self._scheduled else model.learning_rate for model in self.models])
-        members = {**self.state["members"], "metrics": self._no_data, "learning_rate": rates}
         self.learning = self.feed.active = learning.copy()
-        self.state = {**self.state, "members": members, **self._around(self.feed)}
+        self.state = self._begun(self.state)
+
+    def _begun(self, state: Tree) -> Tree:
+        """The state as an epoch begins: with metrics of no data."""
+        rates = self._kept("rates", [0.0 if self._scheduled else model.learning_rate for model in self.models])
+        members = {**state["members"], "metrics": self._no_data, "learning_rate": rates}
+        return {**state, "members": members, **self._around(self.feed)}
 
     @property
     def _scheduled(self) -> bool:
@@ -110,7 +115,10 @@ class Shard:
             if number + 1 < self.epochs:
                 self.feed.prepare(number + 1)
 
-        for state, chunk in self.runner.epoch(self.state, {}, self.feed, number, self.keys, meanwhile=meanwhile):
+        following = self._begun if number + 1 < self.epochs else None
+        for state, chunk in self.runner.epoch(
+            self.state, {}, self.feed, number, self.keys, meanwhile=meanwhile, following=following
+        ):
             self.state = state
             if self.halted or not math.isfinite(chunk.rows[-1, 0]):  # nobody learns any more
                 break
@@ -138,16 +146,29 @@ class Shard:
 
     def _around(self, feed: IndexFeed) -> Tree:
         """What a population's state holds beside those of the members, at the start of an epoch."""
-        row = np.zeros((len(self.models), len(self.columns)), np.float32)
-        return {"active": _array(self.learning, bool), "row": row, **feed.counts()}
+        row = np.zeros((len(self.models), len(self.columns)))
+        counts = {name: self._kept((feed, name), values, np.int32) for name, values in feed.counts().items()}
+        return {"active": self._kept("active", self.learning, bool), "row": self._kept("row", row), **counts}
+
+    def _kept(self, name: Hashable, values: Any, dtype: Any = np.float32) -> Array:
+        """A small array of the state: the one of this name from the epoch before, where that equals it.
+
+        What begins an epoch early begins it with the very arrays that the epoch will have (see `Runner`).
+        """
+        values = np.array(values, dtype)
+        before, array = self._small.get(name, (None, None))
+        if before is None or not np.array_equal(before, values):
+            array = self.engine.asarray(values)
+            self._small[name] = values, array
+        return array
 
     def _first_state(self) -> Tree:
         for model in self.models:
             model._draw()
-        members = {**self._weights(), "step": _array([int(model._step) for model in self.models], np.int32)}
+        members = {**self._weights(), "step": self._kept("step", [int(model._step) for model in self.models], np.int32)}
         members["slots"] = self._slots(members["params"])
         one, n = self.task.fresh_metrics(self.engine), len(self.models)
-        self._no_data = tree.map(lambda a: self._stacked([a] * n), one)
+        self._no_data = tree.map(lambda a: self.engine.asarray(np.stack([self.engine.to_numpy(a)] * n)), one)
         return {"members": members, "numbers": self.numbers}
 
     def _weights(self) -> Tree:
@@ -186,13 +207,3 @@ class Shard:
     def _stacked(self, arrays: Sequence[Any]) -> Any:
         """Arrays of any engine with a new first axis, on this one."""
         return self.engine.asarray(np.stack([np.asarray(engines.of(a).to_numpy(a)) for a in arrays]))
-
-
-def _array(values: Any, dtype: Any = np.float32) -> np.ndarray:
-    """A small array of the state; a compiled program takes it from the host itself, and faster."""
-    return np.array(values, dtype)
-
-
-def structure(model: Model) -> Any:
-    """Equal for models that one program can train."""
-    return without(model._make_task()).signature()

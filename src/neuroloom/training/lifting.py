@@ -11,6 +11,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from neuroloom.config import Configured
 from neuroloom.layers import Layer, Network
@@ -23,28 +24,41 @@ MARK = 0.5
 """What stands in the place of a lifted number in a structure."""
 
 
-def numbers(task: Task) -> list[float]:
-    """The lifted numbers of a task's network, in the order of its layers.
+_parted: WeakKeyDictionary[Task, tuple[Any, list[float]]] = WeakKeyDictionary()
+
+
+def parted(task: Task) -> tuple[Any, list[float]]:
+    """The signature of the structure, equal for tasks that share a program, and the lifted numbers.
 
     >>> import neuroloom as nl
     >>> model = nl.Sequential([nl.layers.Dense(1, kernel_regularizer=nl.regularizers.L2(0.1), input_shape=(2,))])
-    >>> numbers(Task(model.network, ()))
+    >>> parted(Task(model.network, ()))[1]
     [0.1]
     """
-    found: list[float] = []
-    with_numbers(task.network, lambda number: found.append(number) or number)  # type: ignore[func-returns-value]
-    return found
+    if task not in _parted:  # finding them anew takes longer than an epoch of a small network
+        found: list[float] = []
+
+        def taken(number: float) -> float:
+            found.append(number)
+            return MARK
+
+        _parted[task] = _replaced(task, taken).signature(), found
+    return _parted[task]
 
 
 def without(task: Task) -> Task:
-    """The task with a mark in the place of each lifted number: equal for tasks that share a program."""
-    return replace(task, network=with_numbers(task.network, lambda _: MARK))
+    """The task with a mark in the place of each lifted number."""
+    return _replaced(task, lambda _: MARK)
 
 
 def holding(task: Task, values: list[Any]) -> Task:
     """The task with these values (arrays, inside a program) in the places of its lifted numbers."""
     given = iter(values)
-    return replace(task, network=with_numbers(task.network, lambda _: next(given)))
+    return _replaced(task, lambda _: next(given))
+
+
+def _replaced(task: Task, fn: Callable[[Any], Any]) -> Task:
+    return replace(task, network=with_numbers(task.network, fn))
 
 
 def with_numbers(value: T, fn: Callable[[Any], Any]) -> T:

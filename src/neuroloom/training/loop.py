@@ -25,7 +25,7 @@ from neuroloom.typing import Array, Function, Key, Tree
 CHUNK_SECONDS = 0.2
 """How long a chunk should take."""
 
-AHEAD_SECONDS = 0.005
+AHEAD_SECONDS = 0.01
 """Stretches of at most this long are started before the one before them has been looked at."""
 
 LOG_ROWS = 4096
