@@ -2,7 +2,7 @@
 
     pip install -r benchmarks/requirements.txt
     python -m benchmarks                          all rows, all peers; writes benchmarks/results/ after each row
-    python -m benchmarks --quick                  fewer peers, in under five minutes
+    python -m benchmarks --quick                  fewer peers, measured once, in under five minutes
     python -m benchmarks --rows tiny,mlp --peers neuroloom-jax,torch
     python -m benchmarks --resume                 what an interrupted run did not come to
     python -m benchmarks.readme                   the README's table, from the results

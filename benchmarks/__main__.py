@@ -37,13 +37,15 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Times of neuroloom and others, side by side.")
     parser.add_argument("--rows", type=chosen(EVERY), default=list(EVERY), help=", ".join(EVERY))
     parser.add_argument("--peers", type=chosen(PEERS), default=list(PEERS), help=", ".join(PEERS))
-    parser.add_argument("--repeats", type=int, help="measurements per peer: 6, or 2 with --quick")
+    parser.add_argument("--repeats", type=int, help="measurements per peer: 6, or 1 with --quick")
     parser.add_argument("--threads", type=int, default=2, help="threads of each peer: %(default)s")
-    parser.add_argument("--quick", action="store_true", help="fewer peers, under five minutes; files named ...-quick")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer peers, measured once, in under five minutes; files named ...-quick"
+    )
     parser.add_argument("--resume", action="store_true", help="measure only what the results folder lacks")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder to write to: %(default)s")
     options = parser.parse_args(given)
-    options.repeats = options.repeats or (2 if options.quick else 6)
+    options.repeats = options.repeats or (1 if options.quick else 6)
     return options
 
 
@@ -66,8 +68,9 @@ def run(rows: list[Row], options: argparse.Namespace, name: str, gpu: bool) -> s
             for result in entry["peers"].values():
                 result["date"] = moment["date"]
             record.put(row, entry | {"load_average": moment["load_average"]})
-    note("rates of the machine")
-    add_rates(record, rows, options.threads, gpu)
+    if not options.quick:
+        note("rates of the machine")
+        add_rates(record, rows, options.threads, gpu)
     return record.write()
 
 

@@ -45,8 +45,9 @@ ready at a time, so "first call" is an upper bound; the row `start` has one proc
 the peer's process held in the row, with its share of the data.
 
 Tuned Keras: `steps_per_execution=32` on JAX and TensorFlow, `jit_compile=True` (TensorFlow and PyTorch) or False ("no
-XLA"), batches of 4096 in `predict`, `predict_on_batch` for one sample. Tuned peers, Keras on PyTorch and
-`torch.compile` are not in a run with `--quick`. Peer by peer: `benchmarks/peers/`."""
+XLA"), batches of 4096 in `predict`, `predict_on_batch` for one sample. A run with `--quick` measures once, and
+leaves out what the machine reaches, tuned peers, Keras on TensorFlow and on PyTorch, `torch.compile`, and neuroloom's
+PyTorch engine where `auto` does not take it. Peer by peer: `benchmarks/peers/`."""
 
 
 def setting(results: dict[str, Any]) -> str:
@@ -107,6 +108,10 @@ def rooflines(rows: dict[str, Any], verdicts: list[Verdict]) -> str:
     return f"{ROOFLINE}\n\n{table(head, body)}" if body else ""
 
 
+def counted(repeats: int) -> str:
+    return "1 measurement" if repeats == 1 else f"{repeats} measurements"
+
+
 def missing(rows: dict[str, Any]) -> str:
     """Peers without numbers, and why."""
     reasons: dict[str, list[str]] = {}
@@ -123,7 +128,7 @@ def row_section(name: str, row: dict[str, Any]) -> str:
     """One row's table."""
     dates = sorted({result["date"] for result in row["peers"].values() if "date" in result})
     facts = (
-        f"{EVERY[name].title}. {row['data']}; steps in an epoch: {row['steps']}; {row['repeats']} measurements each, "
+        f"{EVERY[name].title}. {row['data']}; steps in an epoch: {row['steps']}; {counted(row['repeats'])} each, "
         f"{' and '.join(dates)}; load average before {row['load_average']}."
     )
     results = {peer: row["peers"][peer] for peer in PEERS if "median" in row["peers"].get(peer, {})}

@@ -542,12 +542,12 @@ def test_the_page_has_figures_reasons_and_advice():
 
 def test_quick_leaves_out_the_peers_that_are_there_for_their_settings():
     quick, whole = command.arguments(["--quick"]), command.arguments(["--peers", "torch,keras-torch-tuned"])
-    plain = ["neuroloom-auto", "neuroloom-jax", "neuroloom-torch", "keras-jax", "keras-tf", "torch", "scan", "sklearn"]
+    plain = ["neuroloom-auto", "neuroloom-jax", "keras-jax", "torch", "scan", "sklearn"]
     assert command.peers_of(rows.ROWS["mlp"], quick) == plain
     assert command.peers_of(rows.ROWS["mlp"], whole) == ["torch", "keras-torch-tuned"]
     assert command.peers_of(rows.ROWS["cnn"], whole) == ["torch"]
     assert command.peers_of(rows.ROWS["many-tiny"], quick) == ["neuroloom-jax", "torch", "scan"]
-    assert (quick.repeats, whole.repeats) == (2, 6)
+    assert (quick.repeats, whole.repeats) == (1, 6)
 
 
 def test_unknown_rows_and_peers_are_named(capsys):

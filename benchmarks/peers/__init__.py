@@ -121,10 +121,12 @@ NEUROLOOM = "from neuroloom import Sequential, layers, optimizers"
 PEERS = {
     "neuroloom-auto": Peer("neuroloom, engine='auto'", "neuroloom", ("jax", "torch"), {"engine": "auto"}),
     "neuroloom-jax": Peer("neuroloom on JAX", "neuroloom", ("jax",), {"engine": "jax"}, statement=NEUROLOOM),
-    "neuroloom-torch": Peer("neuroloom on PyTorch", "neuroloom", ("torch",), {"engine": "torch"}, statement=NEUROLOOM),
+    "neuroloom-torch": Peer(
+        "neuroloom on PyTorch", "neuroloom", ("torch",), {"engine": "torch"}, statement=NEUROLOOM, quick=False
+    ),
     "keras-jax": _keras("JAX", "jax", quick=True),
     "keras-jax-tuned": _keras("JAX, tuned", "jax", steps_per_execution=32),
-    "keras-tf": _keras("TensorFlow", "tensorflow", quick=True),
+    "keras-tf": _keras("TensorFlow", "tensorflow"),
     "keras-tf-tuned": _keras("TensorFlow, tuned", "tensorflow", steps_per_execution=32, jit_compile=True),
     "keras-tf-plain": _keras("TensorFlow, tuned, no XLA", "tensorflow", steps_per_execution=32, jit_compile=False),
     "keras-torch": _keras("PyTorch", "torch"),
