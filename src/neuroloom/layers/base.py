@@ -94,19 +94,31 @@ def path_number(path: str) -> int:
 class Cell:
     """Where a layer's weights lie: their specs since the first call, their arrays since the first use."""
 
-    __slots__ = ("arrays", "shape", "specs")
+    __slots__ = ("arrays", "engine", "shape", "specs")
 
     def __init__(self) -> None:
         self.shape: Any = None  # of the first input
         self.specs: dict[str, Weight] | None = None
-        self.arrays: dict[str, Array] | None = None
+        self.put(None)
+
+    def put(self, arrays: dict[str, Array] | None) -> None:
+        """Take arrays of any engine."""
+        self.arrays = arrays
+        self.engine: Engine | None = None  # whose they are known to be
+
+    def on(self, engine: Engine) -> dict[str, Array] | None:
+        """The arrays as those of an engine, which stay so."""
+        if self.engine is not engine:
+            self.arrays, self.engine = tree.map(engine.asarray, self.arrays), engine
+        return self.arrays
 
     def __getstate__(self) -> Any:
         # used by pickle and deepcopy: NumPy copies, since an engine may overwrite its arrays while it trains
         return self.shape, self.specs, tree.map(lambda a: engines.of(a).to_numpy(a).copy(), self.arrays)
 
     def __setstate__(self, state: Any) -> None:
-        self.shape, self.specs, self.arrays = state
+        self.shape, self.specs, arrays = state
+        self.put(arrays)
 
 
 class Layer(Configured, kind="layer"):
@@ -208,21 +220,20 @@ class Layer(Configured, kind="layer"):
             raise ShapeError(f"{self.label} has no weights yet: its input shape is unknown. Call it on data first.")
         if cell.arrays is None:
             self.initialize(config.next_seed(), self.name or "")
-        if engine is not None:
-            cell.arrays = tree.map(engine.asarray, cell.arrays)
-        return cell.arrays
+        return cell.arrays if engine is None else cell.on(engine)
 
     def assign(self, arrays: Tree) -> None:
         """Put arrays in the place of the weights."""
-        self.cell.arrays = arrays
+        self.cell.put(arrays)
 
     def initialize(self, seed: int, path: str) -> None:
         """Draw the weights from a seed and the layer's path, unless they exist."""
         if self.cell.arrays is None:
-            self.cell.arrays = {
+            drawn = {
                 name: get_initializer(w.initializer)(w.shape, config.generator(seed, f"{path}/{name}"))
                 for name, w in (self.cell.specs or {}).items()
             }
+            self.cell.put(drawn)
 
     def signature(self) -> Any:
         names = [f.name for f in fields(self) if f.name not in ("name", "input_shape")]

@@ -195,5 +195,5 @@ def _changed(part: Any, name: str, value: Any, kind: type[Layer], changed: Calla
     new = part.clone(**{name: value})
     if part.cell.specs is not None:
         new.cell.specs = new.build(part.cell.shape)  # they hold the regularizers
-        new.cell.arrays = part.cell.arrays
+        new.cell.put(part.cell.arrays)
     return new
