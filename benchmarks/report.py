@@ -39,7 +39,7 @@ measurements all processes of the row are replaced by new ones, since the same p
 process than in another.
 
 Rows of training: the first epoch, which holds compilation, and a second one are not among the measurements; a
-measurement is one call that trains the row's epochs, or as many of them as the peer can in 0.6 s; shuffling is on, and
+measurement is one call that trains as many epochs as the peer can in about 0.6 s, at least one; shuffling is on, and
 loss and accuracy are computed, in every peer but scikit-learn (no accuracy, Adam instead of RMSprop). Two peers get
 ready at a time, so "first call" is an upper bound; the row `start` has one process alone. Peak memory is the most that
 the peer's process held in the row, with its share of the data.

@@ -35,45 +35,43 @@ def seconds(act: Callable[..., Any], *args: Any) -> float:
 
 
 PATIENCE = 0.6
-"""Seconds that a measurement should take at most; a slow peer trains fewer of a row's epochs in it."""
+"""Seconds that a measurement takes: more epochs of a fast peer than of a slow one, for all the same stretch of time."""
 
 
-def within(epochs: int, one: float) -> int:
-    """How many of these epochs (or calls), at least one, a measurement has when one takes so many seconds.
+def fitting(one: float) -> int:
+    """How many epochs (or calls), at least one, a measurement has when one takes so many seconds.
 
-    >>> within(20, one=0.3), within(20, one=0.01), within(20, one=4.0)
-    (2, 20, 1)
+    >>> fitting(0.3), fitting(0.01), fitting(4.0)
+    (2, 60, 1)
     """
-    return max(1, min(epochs, int(PATIENCE / one)))
+    return max(1, int(PATIENCE / one))
 
 
 @dataclass(frozen=True)
 class Train:
-    """Milliseconds per step of a call that trains so many epochs; two epochs come before."""
+    """Milliseconds per step of a call that trains for some epochs; two epochs come before."""
 
-    epochs: int = 1
     unit = "ms / step"
 
     def ready(self, bench: Bench) -> Ready:
         run = bench.run()
         first = seconds(run.train, 1)
-        epochs = within(self.epochs, seconds(run.train, 1))
+        epochs = fitting(seconds(run.train, 1))
         steps = epochs * bench.steps
         return Ready(first, lambda: {"value": 1000 * seconds(run.train, epochs) / steps})
 
 
 @dataclass(frozen=True)
 class Predict:
-    """Milliseconds per call of predicting so many samples; a measurement is at most so many calls."""
+    """Milliseconds per call of predicting so many samples."""
 
     samples: int
-    calls: int
     unit = "ms / call"
 
     def ready(self, bench: Bench) -> Ready:
         run, x = bench.run(), bench.x[: self.samples]
         first = seconds(run.predict, x)
-        count = within(self.calls, seconds(run.predict, x))
+        count = fitting(seconds(run.predict, x))
 
         def calls() -> None:
             for _ in range(count):
@@ -87,14 +85,13 @@ class Many:
     """Milliseconds per step of so many networks trained together, and of one trained alone ('one')."""
 
     members: int
-    epochs: int
     unit = "ms / step of all"
 
     def ready(self, bench: Bench) -> Ready:
         together, alone = bench.many(self.members), bench.run().train
         first = seconds(together, 1)
         alone(1)
-        many, one = (within(self.epochs, seconds(train, 1)) for train in (together, alone))
+        many, one = (fitting(seconds(train, 1)) for train in (together, alone))
 
         def once() -> dict[str, float]:
             return {
