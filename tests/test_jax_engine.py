@@ -157,10 +157,10 @@ def test_the_lstms_gradient_for_many_networks_at_once():
             assert np.allclose(together[i], one(kernel[i], x[i], recurrent[i], bias[i], 0 * zeros[i]), rtol=1e-12)
 
 
-@pytest.mark.parametrize("tiny", [0, jax_products.TINY])
+@pytest.mark.parametrize("tiny", [0, 1 << 20])
 @pytest.mark.parametrize("features", [7, 40])
 @pytest.mark.parametrize("units", [1, 32, 33])
-@pytest.mark.parametrize("rows", [(5,), (2, 3)])
+@pytest.mark.parametrize("rows", [(), (5,), (2, 3), (16,), (3, 16)])
 def test_tiny_narrow_and_wide_layers_compute_the_same(units, features, rows, tiny, monkeypatch):
     """y = x W + b and its gradients, on both sides of each size where the product is written otherwise."""
     monkeypatch.setattr(jax_products, "TINY", tiny)
@@ -174,12 +174,24 @@ def test_tiny_narrow_and_wide_layers_compute_the_same(units, features, rows, tin
         assert np.allclose(got, want, rtol=1e-10)
 
 
-@pytest.mark.parametrize("shape", [(40, 3), (3, 40), (40, 40)])
-def test_gradients_of_a_layers_gradient(shape, monkeypatch):
-    """The Hessian of ½ |x W|² by W is xᵀ x in each column; that by x and W also has their product's own part."""
-    monkeypatch.setattr(jax_products, "TINY", 0)
+def test_tiny_layers_take_whole_numbers_and_a_bias_of_one_number():
     engine = nl.engines.load("jax")
-    x, w, b, v = numbers((5, shape[0]), shape, (shape[1],), shape)
+    w, g = numbers((3, 2), (4, 2))
+    x = np.arange(12, dtype=np.int32).reshape(4, 3)
+    with engine.double():
+        found = jax.grad(lambda w, b: (g * engine.affine(engine.asarray(x), w, b)).sum(), (0, 1))(w, np.zeros(1))
+    assert np.allclose(found[0], x.T @ g, rtol=1e-12)
+    assert np.allclose(found[1], [g.sum()], rtol=1e-12)
+
+
+@pytest.mark.parametrize("tiny", [0, 1 << 20])
+@pytest.mark.parametrize("shape", [(40, 3), (3, 40), (40, 40)])
+@pytest.mark.parametrize("rows", [5, 16])
+def test_gradients_of_a_layers_gradient(rows, shape, tiny, monkeypatch):
+    """The Hessian of ½ |x W|² by W is xᵀ x in each column; that by x and W also has their product's own part."""
+    monkeypatch.setattr(jax_products, "TINY", tiny)
+    engine = nl.engines.load("jax")
+    x, w, b, v = numbers((rows, shape[0]), shape, (shape[1],), shape)
     with engine.double():
         gradient = jax.grad(lambda w, x: (engine.affine(x, w, 0 * b) ** 2).sum() / 2)
         by_w, by_x = jax.grad(lambda w, x: (gradient(w, x) * v).sum(), (0, 1))(w, x)
