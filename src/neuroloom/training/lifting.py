@@ -11,7 +11,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from neuroloom.config import Configured
 from neuroloom.layers import Layer, Network
@@ -24,9 +23,6 @@ MARK = 0.5
 """What stands in the place of a lifted number in a structure."""
 
 
-_parted: WeakKeyDictionary[Task, tuple[Any, list[float]]] = WeakKeyDictionary()
-
-
 def parted(task: Task) -> tuple[Any, list[float]]:
     """The signature of the structure, equal for tasks that share a program, and the lifted numbers.
 
@@ -35,15 +31,16 @@ def parted(task: Task) -> tuple[Any, list[float]]:
     >>> parted(Task(model.network, ()))[1]
     [0.1]
     """
-    if task not in _parted:  # finding them anew takes longer than an epoch of a small network
+    kept = vars(task)  # it lives as long as the task; finding it anew takes longer than an epoch of a small network
+    if "_parted" not in kept:
         found: list[float] = []
 
         def taken(number: float) -> float:
             found.append(number)
             return MARK
 
-        _parted[task] = _replaced(task, taken).signature(), found
-    return _parted[task]
+        kept["_parted"] = _replaced(task, taken).signature(), found
+    return kept["_parted"]
 
 
 def without(task: Task) -> Task:

@@ -48,7 +48,7 @@ class Target:
         return self.name, config.signature(self.loss), self.weight, metrics
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Task:
     """A network, one Target per output, and the optimizer.
 
