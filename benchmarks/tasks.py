@@ -35,28 +35,35 @@ def seconds(act: Callable[..., Any], *args: Any) -> float:
 
 
 PATIENCE = 0.6
-"""Seconds that a measurement takes: more epochs of a fast peer than of a slow one, for all the same stretch of time."""
+"""Seconds of training (or predicting) in a measurement: more epochs of a fast peer than of a slow one, for all peers
+the same stretch of time."""
 
 
-def fitting(one: float) -> int:
-    """How many epochs (or calls), at least one, a measurement has when one takes so many seconds.
+def fitting(act: Callable[[int], Any]) -> int:
+    """How many epochs (or calls) of `act(epochs)`, at least one, a measurement has.
 
-    >>> fitting(0.3), fitting(0.01), fitting(4.0)
-    (2, 60, 1)
+    It goes by the time of a further epoch: what a call takes however many epochs it has may be longer than one.
     """
-    return max(1, int(PATIENCE / one))
+    count, took = 1, seconds(act, 1)
+    while took < PATIENCE / 4:
+        count *= 2
+        took = seconds(act, count)
+    if took >= 2 * PATIENCE:
+        return count
+    further = (seconds(act, 2 * count) - took) / count
+    return max(1, int(PATIENCE / max(further, took / count / 8)))
 
 
 @dataclass(frozen=True)
 class Train:
-    """Milliseconds per step of a call that trains for some epochs; two epochs come before."""
+    """Milliseconds per step of a call that trains for some epochs; others come before."""
 
     unit = "ms / step"
 
     def ready(self, bench: Bench) -> Ready:
         run = bench.run()
         first = seconds(run.train, 1)
-        epochs = fitting(seconds(run.train, 1))
+        epochs = fitting(run.train)
         steps = epochs * bench.steps
         return Ready(first, lambda: {"value": 1000 * seconds(run.train, epochs) / steps})
 
@@ -71,13 +78,13 @@ class Predict:
     def ready(self, bench: Bench) -> Ready:
         run, x = bench.run(), bench.x[: self.samples]
         first = seconds(run.predict, x)
-        count = fitting(seconds(run.predict, x))
 
-        def calls() -> None:
-            for _ in range(count):
+        def calls(n: int) -> None:
+            for _ in range(n):
                 run.predict(x)
 
-        return Ready(first, lambda: {"value": 1000 * seconds(calls) / count})
+        count = fitting(calls)
+        return Ready(first, lambda: {"value": 1000 * seconds(calls, count) / count})
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class Many:
         together, alone = bench.many(self.members), bench.run().train
         first = seconds(together, 1)
         alone(1)
-        many, one = (fitting(seconds(train, 1)) for train in (together, alone))
+        many, one = fitting(together), fitting(alone)
 
         def once() -> dict[str, float]:
             return {

@@ -227,10 +227,10 @@ def test_tasks_give_times_per_step_and_per_call(monkeypatch):
     clock = Clock(monkeypatch)
     first, once = Train().ready(clock.bench())
     assert (first, once()["value"]) == (pytest.approx(0.1), pytest.approx(100 / 5))  # 5 steps in an epoch
-    assert clock.calls == [1, 1, 5]  # 0.6 s are enough for 5, and in binary not for 6
+    assert clock.calls == [1, 1, 2, 4, 5]  # one that compiles; the time of further ones; 0.6 s in binary: not for 6
     once = Predict(7).ready(clock.bench()).once
     assert once()["value"] == pytest.approx(2)
-    assert clock.calls.count(7) == pytest.approx(2 + 300, abs=1)  # one that compiles, one for the time of a call
+    assert clock.calls[-300:] == [7] * 300
     once = Many(4).ready(clock.bench()).once
     assert once() == {"value": pytest.approx(200 / 5), "one": pytest.approx(100 / 5)}
 
@@ -248,8 +248,26 @@ def test_reach_counts_training_only_until_the_held_out_samples_are_right(monkeyp
         once()
 
 
-def test_fitting():
-    assert [fitting(one) for one in (0.001, 0.3, 5.0)] == [600, 2, 1]
+@pytest.mark.parametrize(
+    ("call", "epoch", "count"),
+    [(0, 2**-10, 614), (0, 0.25, 2), (0, 5.0, 1), (0.25, 0.125, 4), (0.5, 0.125, 4), (2.0, 0.125, 1)],
+)
+def test_measurements_go_by_the_time_of_a_further_epoch(monkeypatch, call, epoch, count):
+    clock = Clock(monkeypatch)
+
+    def act(n):
+        clock.now += call + n * epoch
+
+    assert fitting(act) == count
+
+
+def test_a_slow_spell_in_between_does_not_make_a_measurement_endless(monkeypatch):
+    clock, times = Clock(monkeypatch), iter([0.3, 0.3])
+
+    def act(n):
+        clock.now += next(times)
+
+    assert fitting(act) == 16  # as if a further one took an eighth of the first
 
 
 # ------------------------------------------------------------------------------------------- work and rooflines
