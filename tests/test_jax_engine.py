@@ -158,7 +158,7 @@ def test_the_lstms_gradient_for_many_networks_at_once():
 
 
 @pytest.mark.parametrize("tiny", [0, 1 << 20])
-@pytest.mark.parametrize("features", [7, 40])
+@pytest.mark.parametrize("features", [7, 64, 65])
 @pytest.mark.parametrize("units", [1, 32, 33])
 @pytest.mark.parametrize("rows", [(), (5,), (2, 3), (16,), (3, 16)])
 def test_tiny_narrow_and_wide_layers_compute_the_same(units, features, rows, tiny, monkeypatch):
@@ -185,7 +185,7 @@ def test_tiny_layers_take_whole_numbers_and_a_bias_of_one_number():
 
 
 @pytest.mark.parametrize("tiny", [0, 1 << 20])
-@pytest.mark.parametrize("shape", [(40, 3), (3, 40), (40, 40)])
+@pytest.mark.parametrize("shape", [(40, 3), (3, 40), (40, 40), (65, 40)])
 @pytest.mark.parametrize("rows", [5, 16])
 def test_gradients_of_a_layers_gradient(rows, shape, tiny, monkeypatch):
     """The Hessian of ½ |x W|² by W is xᵀ x in each column; that by x and W also has their product's own part."""
