@@ -38,16 +38,16 @@ no memory and no compiled program; what libraries keep on disk goes to a folder 
 measurements all processes of the row are replaced by new ones, since the same program can take a third longer in one
 process than in another.
 
-Rows of training: the first epoch, which holds compilation, and a second one are not among the measurements; a
-measurement is one call that trains as many epochs as the peer can in about 0.6 s, at least one; shuffling is on, and
-loss and accuracy are computed, in every peer but scikit-learn (no accuracy, Adam instead of RMSprop). Two peers get
-ready at a time, so "first call" is an upper bound; the row `start` has one process alone. Peak memory is the most that
-the peer's process held in the row, with its share of the data.
+Rows of training: the first epoch, which holds compilation, and some more are not among the measurements; a measurement
+is one call that trains as many epochs as the peer can in about 0.6 s beside what each call takes, at least one;
+shuffling is on, and loss and accuracy are computed, in every peer but scikit-learn (no accuracy, Adam instead of
+RMSprop). Two peers get ready at a time, so "first call" is an upper bound; the row `start` has one process alone. Peak
+memory is the most that the peer's process held in the row, with its share of the data.
 
 Tuned Keras: `steps_per_execution=32` on JAX and TensorFlow, `jit_compile=True` (TensorFlow and PyTorch) or False ("no
 XLA"), batches of 4096 in `predict`, `predict_on_batch` for one sample. A run with `--quick` measures once, and
-leaves out what the machine reaches, tuned peers, Keras on TensorFlow and on PyTorch, `torch.compile`, and neuroloom's
-PyTorch engine where `auto` does not take it. Peer by peer: `benchmarks/peers/`."""
+leaves out what the machine reaches, and all peers but neuroloom on JAX, Keras on JAX, PyTorch and JAX by hand. Peer by
+peer: `benchmarks/peers/`."""
 
 
 def setting(results: dict[str, Any]) -> str:

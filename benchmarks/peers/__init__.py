@@ -119,7 +119,7 @@ def _keras(title: str, backend: str, quick: bool = False, only: tuple[str, ...] 
 
 NEUROLOOM = "from neuroloom import Sequential, layers, optimizers"
 PEERS = {
-    "neuroloom-auto": Peer("neuroloom, engine='auto'", "neuroloom", ("jax", "torch"), {"engine": "auto"}),
+    "neuroloom-auto": Peer("neuroloom, engine='auto'", "neuroloom", ("jax", "torch"), {"engine": "auto"}, quick=False),
     "neuroloom-jax": Peer("neuroloom on JAX", "neuroloom", ("jax",), {"engine": "jax"}, statement=NEUROLOOM),
     "neuroloom-torch": Peer(
         "neuroloom on PyTorch", "neuroloom", ("torch",), {"engine": "torch"}, statement=NEUROLOOM, quick=False
@@ -134,5 +134,7 @@ PEERS = {
     "torch": Peer("PyTorch, eager, by hand", "torch", ("torch",), statement="import torch"),
     "torch-compile": Peer("PyTorch, torch.compile, by hand", "torch", ("torch",), {"compiled": True}, quick=False),
     "scan": Peer("jax.lax.scan, by hand", "scan", ("jax", "optax"), statement="import jax, optax"),
-    "sklearn": Peer("scikit-learn", "sklearn", ("scikit-learn",), statement="import sklearn.neural_network"),
+    "sklearn": Peer(
+        "scikit-learn", "sklearn", ("scikit-learn",), statement="import sklearn.neural_network", quick=False
+    ),
 }
