@@ -6,6 +6,7 @@ the numbers of one measurement. Less is better in all of them.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,19 +40,25 @@ PATIENCE = 0.6
 the same stretch of time."""
 
 
-def fitting(act: Callable[[int], Any]) -> int:
-    """How many epochs (or calls) of `act(epochs)`, at least one, a measurement has.
+def fitting(act: Callable[[int], Any]) -> Callable[[], int]:
+    """How many epochs (or calls) of `act(epochs)`, at least one, a measurement has; found when it is first asked.
 
-    It goes by the time of a further epoch: what a call takes however many epochs it has may be longer than one.
+    By then no other peer gets ready. It goes by the time of a further epoch: what a call takes however many epochs it
+    has may be longer than one.
     """
-    count, took = 1, seconds(act, 1)
-    while took < PATIENCE / 4:
-        count *= 2
-        took = seconds(act, count)
-    if took >= 2 * PATIENCE:
-        return count
-    further = (seconds(act, 2 * count) - took) / count
-    return max(1, int(PATIENCE / max(further, took / count / 8)))
+
+    @functools.cache
+    def count() -> int:
+        n, took = 1, seconds(act, 1)
+        while took < PATIENCE / 4:
+            n *= 2
+            took = seconds(act, n)
+        if took >= 2 * PATIENCE:
+            return n
+        further = (seconds(act, 2 * n) - took) / n
+        return max(1, int(PATIENCE / max(further, took / n / 8)))
+
+    return count
 
 
 @dataclass(frozen=True)
@@ -62,10 +69,8 @@ class Train:
 
     def ready(self, bench: Bench) -> Ready:
         run = bench.run()
-        first = seconds(run.train, 1)
-        epochs = fitting(run.train)
-        steps = epochs * bench.steps
-        return Ready(first, lambda: {"value": 1000 * seconds(run.train, epochs) / steps})
+        first, epochs = seconds(run.train, 1), fitting(run.train)
+        return Ready(first, lambda: {"value": 1000 * seconds(run.train, epochs()) / (epochs() * bench.steps)})
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Predict:
                 run.predict(x)
 
         count = fitting(calls)
-        return Ready(first, lambda: {"value": 1000 * seconds(calls, count) / count})
+        return Ready(first, lambda: {"value": 1000 * seconds(calls, count()) / count()})
 
 
 @dataclass(frozen=True)
@@ -102,8 +107,8 @@ class Many:
 
         def once() -> dict[str, float]:
             return {
-                "value": 1000 * seconds(together, many) / (many * bench.steps),
-                "one": 1000 * seconds(alone, one) / (one * bench.steps),
+                "value": 1000 * seconds(together, many()) / (many() * bench.steps),
+                "one": 1000 * seconds(alone, one()) / (one() * bench.steps),
             }
 
         return Ready(first, once)

@@ -258,7 +258,13 @@ def test_measurements_go_by_the_time_of_a_further_epoch(monkeypatch, call, epoch
     def act(n):
         clock.now += call + n * epoch
 
-    assert fitting(act) == count
+    assert fitting(act)() == count
+
+
+def test_a_peer_that_gets_ready_beside_another_is_not_measured_yet(monkeypatch):
+    clock = Clock(monkeypatch)
+    Train().ready(clock.bench())
+    assert clock.calls == [1]
 
 
 def test_a_slow_spell_in_between_does_not_make_a_measurement_endless(monkeypatch):
@@ -267,7 +273,7 @@ def test_a_slow_spell_in_between_does_not_make_a_measurement_endless(monkeypatch
     def act(n):
         clock.now += next(times)
 
-    assert fitting(act) == 16  # as if a further one took an eighth of the first
+    assert fitting(act)() == 16  # as if a further one took an eighth of the first
 
 
 # ------------------------------------------------------------------------------------------- work and rooflines
