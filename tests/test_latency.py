@@ -79,6 +79,25 @@ def test_a_result_is_the_callers_own(training_engine):
     assert np.array_equal(model.predict(x), kept)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize("batch_size", [None, 4])
+@pytest.mark.parametrize("row", [0, 3, 4, 9])
+@pytest.mark.filterwarnings("error")
+def test_a_fault_in_any_piece_is_named_with_its_row(engine, batch_size, row, tmp_path):
+    model, x = small(), binary(n=10)[0]
+    x[row, 1] = np.nan
+    np.save(tmp_path / "x.npy", x)
+    for given in (x, np.load(tmp_path / "x.npy", mmap_mode="r")):
+        with pytest.raises(nl.errors.DataError, match=rf"received nan at x\[{row}, 1\] \(row {row}\)"):
+            model.predict(given, batch_size=batch_size, engine=engine)
+
+
+def test_a_fraction_in_any_piece_is_named_with_its_row():
+    model = nl.Sequential([nl.Input((1,), dtype="int32"), layers.Embedding(5, 2)])
+    with pytest.raises(nl.errors.DataError, match=r"received 2\.5 in row 7"):
+        model.predict(np.where(np.arange(10) == 7, 2.5, 1.0)[:, None], batch_size=3)
+
+
 @pytest.mark.parametrize("dtype", ["int64", "uint8", "bool", "float64", "float32"])
 def test_numbers_of_any_width_predict_what_floats_do(training_engine, dtype):
     model = small()
@@ -105,16 +124,18 @@ def test_networks_that_are_gone_leave_no_key():
 
 
 def test_pieces_follow_the_widest_array():
-    """2²² / 8 is over the cap; 2²² / (784 · 4) is 1337; 2²² / (4 · 30 · 30 · 64) is 18, under the least."""
+    """2²³ / 8 is over the cap; 2²³ / (784 · 4) is 2674; 2²² / (4 · 30 · 30 · 64) is 18, under the least; 2²² /
+    (4 · 40 · 60) is 436 and 2²³ would be 873."""
 
     def piece(*given):
         network = nl.Sequential(list(given)).network
         return predicting._piece(network, [np.zeros((1, *network.inputs.shape[1:]), np.float32)])
 
     assert piece(layers.Dense(2, input_shape=(2,))) == 16384
-    assert piece(layers.Dense(10, input_shape=(784,))) == 1024
-    assert piece(layers.Dense(1024, input_shape=(2,))) == 1024
+    assert piece(layers.Dense(10, input_shape=(784,))) == 2048
+    assert piece(layers.Dense(1024, input_shape=(2,))) == 2048
     assert piece(layers.Conv2D(64, 3, input_shape=(32, 32, 1))) == 32
+    assert piece(layers.LSTM(8, input_shape=(40, 60))) == 256
 
 
 def test_an_array_of_the_engine_is_handed_through():

@@ -79,13 +79,16 @@ def _surely_finite(array: np.ndarray) -> bool:
     return fast and math.isfinite(np.vdot(array, array))
 
 
-def check_finite(name: str, array: np.ndarray, columns: list[str] | None = None) -> None:
+def check_finite(
+    name: str, array: np.ndarray, columns: list[str] | None = None, start: int = 0, stop: int | None = None
+) -> None:
     """Makes sure that no number is NaN or infinite; reads a memory map in chunks.
 
     Args:
         name: what the message calls the array.
         array: of shape (samples, ...).
         columns: names of the last axis, for the message (`column_names` gives those of a frame).
+        start, stop: the rows to look at; None: to the end.
 
     Raises:
         DataError: some number is; the message names the first one.
@@ -99,14 +102,15 @@ def check_finite(name: str, array: np.ndarray, columns: list[str] | None = None)
     if array.dtype.kind != "f" or not array.size:
         return
     rows = max(1, _CHUNK // max(1, array[0].size))
-    for start in range(0, len(array), rows):
-        part = array[start : start + rows]
+    stop = len(array) if stop is None else min(stop, len(array))
+    for first in range(start, stop, rows):
+        part = array[first : min(first + rows, stop)]
         if _surely_finite(part):
             continue
         finite = np.isfinite(part)
         if not finite.all():
             index = np.argwhere(~finite)[0]
-            index[0] += start
+            index[0] += first
             raise _not_finite(name, array, tuple(int(i) for i in index), columns)
 
 

@@ -27,7 +27,7 @@ from neuroloom.training import CallbackList, Course, History, Plan, Progress, Ru
 from neuroloom.training.batches import converted, first_of, gives_batches, parts, refuse_beside_batches
 from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
-from neuroloom.training.rows import class_weighted, input_rows, make_rows
+from neuroloom.training.rows import class_weighted, make_rows, unread_rows
 from neuroloom.training.speeds import fastest, hint
 from neuroloom.training.step import inputs_of
 from neuroloom.typing import Array, Tree
@@ -433,12 +433,12 @@ class Model(Structure):
         """
         size = None if batch_size is None else _whole("batch_size", batch_size, 1)
         self._build_for(x)
-        rows = input_rows(self.network, x)
+        rows, check = unread_rows(self.network, x)
         n = sample_count(x=rows)
         chosen = engines.load(fastest(self.network, n, "predict")) if engine == "auto" else engines.resolve(engine)
         with engines.engine(chosen.name):
             self._draw()
-            return predict(chosen, self.network, rows, size)
+            return predict(chosen, self.network, rows, check, size)
 
     # -------------------------------------------------------------------------------------------------- files
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,12 +20,26 @@ from neuroloom.ops.graph import Node
 from neuroloom.training.step import Target
 from neuroloom.typing import Tree
 
+Check = Callable[[int, int | None], None]
+"""Looks at the rows from start to stop (None: to the end) and raises what is wrong with them."""
+
 
 def input_rows(network: Network, x: Any, name: str = "x") -> list[np.ndarray]:
     """One checked array per input of the network.
 
     Raises:
         ShapeError, DataError: x does not fit the inputs, holds NaN, or indices that an Embedding does not have.
+    """
+    arrays, check = unread_rows(network, x, name)
+    check(0, None)
+    return arrays
+
+
+def unread_rows(network: Network, x: Any, name: str = "x") -> tuple[list[np.ndarray], Check]:
+    """One array per input, whose floating-point numbers nobody has looked at, and what looks at some rows of them.
+
+    Raises:
+        ShapeError, DataError: as `input_rows`; for NaN, and fractions in the place of whole numbers, the check does.
     """
     ends = network.inputs
     parts = _by_input(ends, x, name)
@@ -34,11 +48,15 @@ def input_rows(network: Network, x: Any, name: str = "x") -> list[np.ndarray]:
         if not isinstance(array, np.ndarray):
             raise DataError(f"{label} expected one array, received a {type(part).__name__} of {len(part)}.")
         _check_shape(node, array, label)
-        if array.dtype.kind == "f":
-            check_finite(label, array, column_names(part))
-        _check_whole(node, array, label)
         _check_indices(network, node, array, label)
-    return arrays
+
+    def check(start: int, stop: int | None) -> None:
+        for node, (label, part), array in zip(tree.leaves(ends), parts, arrays, strict=True):
+            if array.dtype.kind == "f":
+                check_finite(label, array, column_names(part), start, stop)
+                _check_whole(node, array[start:stop], label, start)
+
+    return arrays, check
 
 
 def _by_input(ends: Any, x: Any, name: str) -> list[tuple[str, Any]]:
@@ -83,15 +101,15 @@ def _check_shape(node: Node, array: np.ndarray, name: str) -> None:
     )
 
 
-def _check_whole(node: Node, array: np.ndarray, name: str) -> None:
-    if array.dtype.kind != "f" or "float" in node.dtype:
+def _check_whole(node: Node, array: np.ndarray, name: str, start: int) -> None:
+    if "float" in node.dtype:
         return
     broken = array != np.floor(array)
     if broken.any():
         place = tuple(int(i) for i in np.argwhere(broken)[0])
         raise DataError(
             f"{name} expected whole numbers, since the network's input is {node.dtype}, received {array[place]} in row "
-            f"{place[0]}."
+            f"{start + place[0]}."
         )
 
 
