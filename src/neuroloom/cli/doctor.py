@@ -74,7 +74,7 @@ def engine_row(name: str) -> tuple[tuple[str, str, str, str], str | None]:
 
 def measure_speeds() -> None:
     """Measure the reference networks on each engine and keep the table, which engine='auto' uses from then on."""
-    note("measuring; leave the machine alone for about a minute")
+    note("measuring; leave the machine alone for about three minutes")
     measure(tell_speed).save(measured_path())
     table.cache_clear()
 
