@@ -318,7 +318,9 @@ def test_doctor_shows_the_speeds_and_measures_them_anew(monkeypatch: pytest.Monk
     jax, torch, fastest = re.search(r"tiny +dense +train +16 +([\d.]+) +- +([\d.]+) +(jax|torch)", output).groups()
     assert fastest == ("jax" if float(jax) <= float(torch) else "torch") and "measured here" in output
     *times, fastest = re.search(r"tiny +dense +predict +256 +([\d.]+) +([\d.]+) +([\d.]+) +(\w+)", output).groups()
-    assert float(times[["jax", "numpy", "torch"].index(fastest)]) == min(map(float, times))
+    taken = float(times[["jax", "numpy", "torch"].index(fastest)])
+    close = fastest == "jax" and taken < 1.01 * speeds.WORTH_CHANGING * min(map(float, times))  # as the table rounds
+    assert close or taken == min(map(float, times))
     assert "text lstm" not in output
     speeds.table.cache_clear()
 
