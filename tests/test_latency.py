@@ -1,15 +1,20 @@
 """Predicting a sample costs little beside the program that computes it, and nothing is skipped for that."""
 
+import copy
+import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 import neuroloom as nl
 from nets import binary, small
 from neuroloom import engines, layers
+from neuroloom.engines import torch_record
 from neuroloom.errors import DataError, ShapeError
-from neuroloom.training import predicting
+from neuroloom.training import loop, predicting
 
 
 def calls(act):
@@ -28,12 +33,12 @@ def calls(act):
     return count
 
 
-def test_a_prediction_calls_few_functions():
-    """It took 1,050 before weights and signatures were looked up instead of made anew, and takes about 200."""
+@pytest.mark.parametrize(("engine", "most"), [("numpy", 175), ("jax", 95), ("torch", 190)])
+def test_a_prediction_calls_few_functions(engine, most):
     model, x = small(), binary(n=1)[0]
-    model.predict(x, engine="jax")
-    model.predict(x, engine="jax")
-    assert calls(lambda: model.predict(x, engine="jax")) < 260
+    for _ in range(4):  # the first ones compile, or record
+        model.predict(x, engine=engine)
+    assert calls(lambda: model.predict(x, engine=engine)) < most
 
 
 def test_a_prediction_calls_as_many_functions_for_a_wide_network_as_for_a_small_one():
@@ -112,15 +117,83 @@ def test_two_networks_of_equal_structure_share_a_program_and_not_their_weights()
     assert np.array_equal(one.predict(x, engine="jax"), first)
 
 
-def test_networks_that_are_gone_leave_no_key():
-    import gc
+def recordings(monkeypatch):
+    """The numbers of rows that a plan of the PyTorch engine computes from here on, one per call."""
+    rows = []
+    run = torch_record._Entry.run
 
-    gc.collect()
-    before = len(predicting._keys)
-    for _ in range(3):
-        small().predict(binary(n=1)[0], engine="jax")
-    gc.collect()
-    assert len(predicting._keys) <= before + 1
+    def noted(self, args):
+        rows.append(args[1][0].shape[0])
+        return run(self, args)
+
+    monkeypatch.setattr(torch_record._Entry, "run", noted)
+    return rows
+
+
+def test_small_calls_of_torch_are_recorded_and_large_ones_are_not(monkeypatch):
+    """2-300-300-1 takes 90,900 multiplications a row: 184 rows are below 2²⁴, 185 above."""
+    rows = recordings(monkeypatch)
+    model = nl.Sequential([layers.Dense(300, "tanh", input_shape=(2,)), layers.Dense(300, "tanh"), layers.Dense(1)])
+    x = np.random.default_rng(0).random((185, 2), np.float32)
+    for _ in range(4):
+        model.predict(x[:184], engine="torch")
+        model.predict(x, engine="torch")
+    assert rows == 4 * [184]
+    assert np.allclose(model.predict(x[:9], engine="torch"), model.predict(x[:9], engine="numpy"), atol=1e-6)
+
+
+def test_recorded_predictions_follow_weights_shapes_and_layouts(monkeypatch):
+    rows = recordings(monkeypatch)
+    model, (x, _) = small(units=7), binary(n=12)
+    wide = [w.shape for w in model.get_weights()]
+    rng = np.random.default_rng(0)
+    for n in (1, 1, 1, 1, 12, 3, 1, 12, 5, 6, 7, 8, 9, 10, 11, 12):
+        new = [rng.random(shape[::-1], np.float32).T for shape in wide]
+        model.set_weights(new)
+        for layer in model.network.layers.values():  # transposed, as a user's own tensors may be
+            layer.assign({key: torch.from_numpy(np.array(a).T.copy().T) for key, a in layer.arrays().items()})
+        found = model.predict(x[:n], engine="torch")
+        assert np.allclose(found, model.predict(x[:n], engine="numpy"), atol=1e-6), n
+    assert rows[:4] == [1, 1, 1, 1] and 12 in rows
+
+
+def test_threads_may_predict_with_one_model(training_engine):
+    model, x = small(), binary(n=16)[0]
+    expected = {n: model.predict(x[:n], engine="numpy") for n in range(1, 17)}
+
+    def many(start):
+        for i in range(start, start + 100):
+            n = i % 16 + 1
+            assert np.allclose(model.predict(x[:n]), expected[n], atol=1e-6)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(many, range(4)))
+
+
+def test_what_a_network_hands_through_is_the_callers_own(training_engine):
+    end = nl.Input((2,))
+    model, x = nl.Model(end, [end, layers.Dense(2)(end)]), np.ones((1, 2), np.float32)
+    for _ in range(4):
+        same, _ = model.predict(x)
+        same[:] = 7
+        assert np.array_equal(x, np.ones((1, 2)))
+
+
+def test_a_copy_predicts_with_the_program_of_the_original(training_engine):
+    model, x = small(units=5), binary(n=3)[0]
+    expected, before = model.predict(x), loop.compilations()
+    for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(copied.predict(x), expected)
+    assert loop.compilations() == before
+
+
+def test_many_calls_are_recorded_unless_that_takes_much_memory():
+    """A row of 1000-1000-1000 takes 2·10⁶ multiplications and 12 kB; 2²⁸ bytes are 22,369 rows of them."""
+    wide = nl.Sequential([layers.Dense(1000, input_shape=(1000,)), layers.Dense(1000)]).network
+    for n, size, recorded in (
+        (8, 8, True), (9, 9, False), (31 * 9, 9, False), (32 * 9, 9, True), (10**6, 22369, True), (10**6, 22370, False),
+    ):  # fmt: skip
+        assert predicting._is_to_record(wide, n, size) is recorded, (n, size)
 
 
 def test_pieces_follow_the_widest_array():

@@ -340,7 +340,9 @@ REFUSED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("loss, y, shape, kind, text", REFUSED, ids=[f"{row[0]} {row[-1][-60:]}" for row in REFUSED])
+@pytest.mark.parametrize(
+    "loss, y, shape, kind, text", REFUSED, ids=[f"{type(row[0]).__name__} {row[-1][-60:]}" for row in REFUSED]
+)
 def test_targets_that_do_not_fit_are_refused(loss, y, shape, kind, text):
     with pytest.raises(kind) as error:
         loss.prepare(y, shape, "y")

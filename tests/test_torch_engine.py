@@ -173,7 +173,7 @@ def test_another_layout_has_another_plan():
 
 def test_too_many_layouts_have_no_more_plans():
     function, call = recorded(lambda x: x * 3)
-    for n in range(1, 30):
+    for n in range(1, torch_record.PLANS + 9):
         assert call(torch.ones(n)).sum() == 3 * n
     assert len(function.plans) == torch_record.PLANS
 
@@ -446,6 +446,21 @@ def test_what_is_not_captured():
     assert reason(lambda x, key: x * 2) == ""
     assert "random" in reason(lambda x, key: x * ENGINE.uniform(key, (3,)))
     assert "__float__" in reason(lambda x, key: x * float(x[0])) or "values" in reason(lambda x, key: x * float(x[0]))
+
+
+def test_recording_does_not_load_the_compiler_of_pytorch():
+    """It would take a second of a process's first training or prediction."""
+    code = """
+import sys, numpy as np, neuroloom as nl
+model = nl.Sequential([nl.Input((3,)), nl.layers.Dense(2)])
+model.compile("adam", "mse")
+for _ in range(4):
+    model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0, engine="torch")
+    model.predict(np.ones((1, 3)), engine="torch")
+print("torch._dynamo" in sys.modules)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"
 
 
 # ------------------------------------------------------------------------------------------------------- its memory

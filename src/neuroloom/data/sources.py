@@ -7,7 +7,7 @@ comes out as it went in, unread; whatever is no array of numbers is refused with
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import DTypeLike
 
 from neuroloom.data.frames import frame_columns, is_frame
 from neuroloom.errors import DataError
+
+Inner = Callable[[np.ndarray, np.ndarray], float]
 
 _CHUNK = 1 << 22  # values that check_finite looks at together
 _INT32 = np.iinfo(np.int32)
@@ -45,6 +47,9 @@ def as_arrays(x: Any, *, name: str = "x", dtype: DTypeLike | None = "float32") -
         neuroloom.errors.DataError: x expected rows of one length, received ragged lists: x[1] has length 1, \
 x[0] has length 2. Pad them first.
     """
+    if type(x) is np.ndarray:
+        _check_numbers(x, name)
+        return _narrow(x, dtype)
     if isinstance(x, dict):
         return {key: as_arrays(leaf, name=f"{name}[{key!r}]", dtype=dtype) for key, leaf in x.items()}
     if isinstance(x, (list, tuple)) and any(_is_leaf(item) for item in x):
@@ -73,14 +78,18 @@ def sample_count(**trees: Any) -> int:
     return next(iter(counts.values()))
 
 
-def _surely_finite(array: np.ndarray) -> bool:
-    """Whether the squares have a finite sum: the BLAS knows in half the time, but large numbers overflow."""
-    fast = array.dtype.char in "fd" and array.flags.c_contiguous
-    return fast and math.isfinite(np.vdot(array, array))
+def _surely_finite(array: np.ndarray, inner: Inner) -> bool:
+    """Whether the squares have a finite sum: it is known in half the time, but large numbers overflow."""
+    return array.dtype.char in "fd" and array.flags.c_contiguous and math.isfinite(inner(array, array))
 
 
 def check_finite(
-    name: str, array: np.ndarray, columns: list[str] | None = None, start: int = 0, stop: int | None = None
+    name: str,
+    array: np.ndarray,
+    columns: list[str] | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    inner: Inner = np.vdot,
 ) -> None:
     """Makes sure that no number is NaN or infinite; reads a memory map in chunks.
 
@@ -89,6 +98,7 @@ def check_finite(
         array: of shape (samples, ...).
         columns: names of the last axis, for the message (`column_names` gives those of a frame).
         start, stop: the rows to look at; None: to the end.
+        inner: the inner product of two contiguous arrays.
 
     Raises:
         DataError: some number is; the message names the first one.
@@ -99,13 +109,15 @@ def check_finite(
         neuroloom.errors.DataError: x expected finite numbers, received nan at x[1, 1] (row 1, column \
 'height'). Fill such cells in or remove their rows.
     """
-    if array.dtype.kind != "f" or not array.size:
+    if array.dtype.kind != "f":
         return
-    rows = max(1, _CHUNK // max(1, array[0].size))
-    stop = len(array) if stop is None else min(stop, len(array))
-    for first in range(start, stop, rows):
-        part = array[first : min(first + rows, stop)]
-        if _surely_finite(part):
+    asked = array[start:stop]
+    if asked.size <= _CHUNK and _surely_finite(asked, inner):
+        return
+    rows = max(1, _CHUNK // max(1, math.prod(array.shape[1:])))
+    for first in range(start, start + len(asked), rows):
+        part = asked[first - start : first - start + rows]
+        if _surely_finite(part, inner):
             continue
         finite = np.isfinite(part)
         if not finite.all():

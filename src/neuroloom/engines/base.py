@@ -172,6 +172,10 @@ class Engine(ABC):
         """Return `values` once they exist (engines that compute in the background block here)."""
         return values
 
+    def inner(self, a: np.ndarray, b: np.ndarray) -> float:
+        """The inner product of two contiguous arrays of one shape, of the host's memory."""
+        return float(np.vdot(a, b))
+
     def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
         """x W + b over the last axis of x."""
         return x @ kernel + bias

@@ -21,7 +21,7 @@ from neuroloom.typing import Function, Tree
 CHECKS = 2
 """How many calls compare the plan with the function."""
 
-PLANS = 8
+PLANS = 32
 """Layouts of arguments for which plans are made; after so many the function runs itself."""
 
 
@@ -39,20 +39,24 @@ class Recorded:
         self.last: _Entry | None = None
 
     def __call__(self, *args: Any) -> Any:
-        last = self.last
-        if last is not None and last.fits(args) and not outside():
-            return last.run(args)
         if outside():
             return self.fn(*args)
+        last = self.last
+        if last is None or not last.fits(args):
+            last = self._entry(args)
+        return self.fn(*args) if last is None else last.run(args)
+
+    def _entry(self, args: tuple[Any, ...]) -> _Entry | None:
+        """The plan for arguments of this layout; None where there cannot be one."""
         layout = tuple(map(layout_of, args))
         entry = self.plans.get(layout)
         if entry is None:
             if None in layout or len(self.plans) >= PLANS:
-                return self.fn(*args)
+                return None
             entry = self.plans[layout] = _Entry(self.fn, self.fold, layout)
         entry.remember(args)
         self.last = entry
-        return entry.run(args)
+        return entry
 
 
 class _Compiled(threading.local):
@@ -95,13 +99,14 @@ class _Entry:
 
     def fits(self, args: tuple[Any, ...]) -> bool:
         """Whether the arguments have this entry's layout; a tree that was seen before is not looked at again."""
-        if len(args) != len(self.known):
+        known = self.known  # another thread may forget it meanwhile
+        if len(args) != len(known):
             return False
         for i, arg in enumerate(args):
-            if arg is not self.known[i]:
+            if arg is not known[i]:
                 if layout_of(arg) != self.layout[i]:
                     return False
-                self.known[i] = arg
+                known[i] = arg
         return True
 
     def run(self, args: tuple[Any, ...]) -> Any:
@@ -157,16 +162,25 @@ def outside() -> bool:
 
 def layout_of(arg: Tree) -> Any:
     """Structure, shapes, strides and dtypes of an argument, hashable; None where it holds anything but tensors."""
+    found: list[Any] = []
+    return tuple(found) if _describe(arg, found) else None
+
+
+def _describe(arg: Tree, found: list[Any]) -> bool:
+    """Whether an argument has a layout, which is put behind what was `found` before."""
     if isinstance(arg, torch.Tensor):
-        fits = (arg.is_cpu or arg.is_cuda) and not arg.requires_grad
-        return (arg.shape, arg.stride(), arg.dtype, arg.is_cpu) if fits else None
+        found += (arg.shape, arg.stride(), arg.dtype, arg.is_cpu)
+        return (arg.is_cpu or arg.is_cuda) and not arg.requires_grad
+    found.append(type(arg))
     if isinstance(arg, int) or arg is None:
-        return type(arg)
-    if isinstance(arg, dict):
-        parts: Any = tuple((name, layout_of(one)) for name, one in arg.items())
-        return None if any(part is None for _, part in parts) else parts
-    parts = tuple(map(layout_of, arg)) if isinstance(arg, list | tuple) else (None,)
-    return None if None in parts else (type(arg), parts)
+        return True
+    if not isinstance(arg, (dict, list, tuple)):  # faster than a union
+        return False
+    found.append(tuple(arg) if isinstance(arg, dict) else len(arg))
+    for one in arg.values() if isinstance(arg, dict) else arg:  # noqa: SIM110 (a generator takes longer)
+        if not _describe(one, found):
+            return False
+    return True
 
 
 def _paths(arg: Tree, expression: str) -> Any:

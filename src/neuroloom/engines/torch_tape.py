@@ -183,12 +183,11 @@ def opaque(fn: Function, *args: Any) -> Any:
     return out
 
 
-class _Dispatched(TorchDispatchMode):
-    """Writes down what reaches PyTorch's kernels."""
+class _Writing:
+    """What `_Dispatched` does. In that class itself PyTorch would guard it from torch.compile, at its first call, by
+    importing the whole of torch._dynamo, which takes a second."""
 
-    def __init__(self, tape: Tape) -> None:
-        super().__init__()
-        self.tape = tape
+    tape: Tape
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -197,6 +196,14 @@ class _Dispatched(TorchDispatchMode):
             self.tape.reason = f"{func} depends on values or draws random numbers"
         self.tape.add(func, args, kwargs, out)
         return out
+
+
+class _Dispatched(_Writing, TorchDispatchMode):
+    """Writes down what reaches PyTorch's kernels."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self.tape = tape
 
 
 class _Host(TorchFunctionMode):

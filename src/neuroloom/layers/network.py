@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field
-from typing import Any
+from typing import Any, TypeVar
 
 from neuroloom import config, ops, tree
 from neuroloom.config import snake
@@ -13,6 +13,8 @@ from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.layers.base import Context, Layer, Weight, Weights, show_shape
 from neuroloom.ops.graph import Node, has_node, select, substitute, topological, walk
 from neuroloom.typing import Array, Tree
+
+Found = TypeVar("Found")
 
 
 def Input(shape: tuple[int | None, ...] | int, dtype: str = "float32", name: str | None = None) -> Node:
@@ -57,6 +59,8 @@ class Network(Layer):
         self._set("order", topological(tree.leaves(self.outputs), tree.leaves(self.inputs)))
         self._check_connected()
         self._set("names", _name_layers(self.order))
+        self._set("found", {})
+        self._set("drawn", False)
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, f"_{name}", value)
@@ -93,6 +97,16 @@ class Network(Layer):
     def layers(self) -> dict[str, Layer]:
         """The layers by name, in the order in which data meet them."""
         return {name: layer for layer, name in self.names.items()}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_found": {}}  # a copy finds its own
+
+    def once(self, find: Callable[[Network], Found]) -> Found:
+        """`find(self)`, looked for the first time only: for what follows from the structure."""
+        found: dict[Any, Any] = vars(self)["_found"]
+        if find not in found:
+            found[find] = find(self)
+        return found[find]
 
     # ---------------------------------------------------------------------------------------------- computing
 
@@ -166,15 +180,18 @@ class Network(Layer):
                 )
 
     def arrays(self, engine: Engine | None = None) -> Tree:
-        return {name: layer.arrays(engine) for layer, name in self.names.items() if _specs(layer)}
+        return {name: layer.arrays(engine) for name, layer in self.once(_with_weights)}
 
     def assign(self, arrays: Tree) -> None:
         for name, values in arrays.items():
             self.layers[name].assign(values)
 
     def initialize(self, seed: int, path: str) -> None:
+        if vars(self)["_drawn"]:
+            return
         for name, layer in self.layers.items():
             layer.initialize(seed, f"{path}/{name}" if path else name)
+        self._set("drawn", True)
 
     def count_params(self) -> int:
         return sum(layer.count_params() for layer in self.layers.values())
@@ -272,6 +289,10 @@ def _cut(inputs: Any, outputs: Any) -> tuple[Any, Any]:
 
 def _op_name(node: Node) -> str:
     return getattr(node.call, "__name__", "")
+
+
+def _with_weights(network: Network) -> list[tuple[str, Layer]]:
+    return [(name, layer) for layer, name in network.names.items() if _specs(layer)]
 
 
 def _specs(layer: Layer) -> Tree:

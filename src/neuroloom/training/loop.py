@@ -63,12 +63,13 @@ def program(engine: Engine, key: Any, make: Callable[[], Function]) -> Program:
         make: gives the function; it must not hold on to a model's weights.
     """
     key = (engine.name, engine.precision(), key)
-    if key not in _programs:
-        _programs[key] = Program(engine.compile(_counted(engine, make())))
+    found = _programs.get(key)
+    if found is None:
+        found = _programs[key] = Program(engine.compile(_counted(engine, make())))
         while len(_programs) > PROGRAMS:
             _programs.popitem(last=False)
     _programs.move_to_end(key)
-    return _programs[key]
+    return found
 
 
 def _counted(engine: Engine, fn: Function) -> Function:

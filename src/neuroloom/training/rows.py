@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from neuroloom import tree
 from neuroloom.data.labels import class_weight_vector
-from neuroloom.data.sources import as_arrays, check_finite, column_names, sample_count
+from neuroloom.data.sources import Inner, as_arrays, check_finite, column_names, sample_count
 from neuroloom.errors import ConfigurationError, DataError, ShapeError, nearest
 from neuroloom.layers import Embedding, Network
 from neuroloom.layers.base import show_shape
@@ -20,8 +20,9 @@ from neuroloom.ops.graph import Node
 from neuroloom.training.step import Target
 from neuroloom.typing import Tree
 
-Check = Callable[[int, int | None], None]
-"""Looks at the rows from start to stop (None: to the end) and raises what is wrong with them."""
+Check = Callable[[int, int | None, Inner], None]
+"""Looks at the rows from start to stop (None: to the end) and raises what is wrong with them, with the help of an
+inner product of arrays."""
 
 
 def input_rows(network: Network, x: Any, name: str = "x") -> list[np.ndarray]:
@@ -31,7 +32,7 @@ def input_rows(network: Network, x: Any, name: str = "x") -> list[np.ndarray]:
         ShapeError, DataError: x does not fit the inputs, holds NaN, or indices that an Embedding does not have.
     """
     arrays, check = unread_rows(network, x, name)
-    check(0, None)
+    check(0, None, np.vdot)
     return arrays
 
 
@@ -41,26 +42,50 @@ def unread_rows(network: Network, x: Any, name: str = "x") -> tuple[list[np.ndar
     Raises:
         ShapeError, DataError: as `input_rows`; for NaN, and fractions in the place of whole numbers, the check does.
     """
-    ends = network.inputs
-    parts = _by_input(ends, x, name)
-    arrays = [as_arrays(part, name=label) for label, part in parts]
-    for node, (label, part), array in zip(tree.leaves(ends), parts, arrays, strict=True):
+    ends = network.once(_ends)
+    parts = _by_input(network.inputs, x, name)
+    arrays = []
+    for end, (label, part) in zip(ends, parts, strict=True):
+        array = as_arrays(part, name=label)
         if not isinstance(array, np.ndarray):
             raise DataError(f"{label} expected one array, received a {type(part).__name__} of {len(part)}.")
-        _check_shape(node, array, label)
-        _check_indices(network, node, array, label)
+        _check_shape(end, array, label)
+        if end.words is not None:
+            _check_indices(end.words, array, label)
+        arrays.append(array)
 
-    def check(start: int, stop: int | None) -> None:
-        for node, (label, part), array in zip(tree.leaves(ends), parts, arrays, strict=True):
+    def check(start: int, stop: int | None, inner: Inner) -> None:
+        for end, (label, part), array in zip(ends, parts, arrays, strict=True):
             if array.dtype.kind == "f":
-                check_finite(label, array, column_names(part), start, stop)
-                _check_whole(node, array[start:stop], label, start)
+                columns = None if type(part) is np.ndarray else column_names(part)
+                check_finite(label, array, columns, start, stop, inner)
+                if end.whole:
+                    _check_whole(end, array[start:stop], label, start)
 
     return arrays, check
 
 
+class _End(NamedTuple):
+    """What an input asks of its data: whether it takes whole numbers only, and if so, below which."""
+
+    shape: tuple[int | None, ...]
+    dtype: str
+    whole: bool
+    words: int | None
+
+
+def _ends(network: Network) -> list[_End]:
+    found = []
+    for node in tree.leaves(network.inputs):
+        sizes = [n.call.input_dim for n in network.order if isinstance(n.call, Embedding) and node in n.args]
+        found.append(_End(node.shape, node.dtype, "float" not in node.dtype, min(sizes, default=None)))
+    return found
+
+
 def _by_input(ends: Any, x: Any, name: str) -> list[tuple[str, Any]]:
     """(name in messages, data) per input."""
+    if isinstance(ends, Node) and isinstance(x, np.ndarray):
+        return [(name, x)]
     if isinstance(ends, dict):
         return _by_name(list(ends), x, name)
     if isinstance(x, Mapping) and all(node.name for node in tree.leaves(ends)):
@@ -87,38 +112,35 @@ def _by_name(names: list[str], x: Any, name: str) -> list[tuple[str, Any]]:
     return [(f"{name}[{key!r}]", x[key]) for key in names]
 
 
-def _check_shape(node: Node, array: np.ndarray, name: str) -> None:
-    want, have = node.shape[1:], array.shape[1:]
-    if len(want) == len(have) and all(n is None or n == m for n, m in zip(want, have, strict=True)):
+def _check_shape(end: _End, array: np.ndarray, name: str) -> None:
+    want, have = end.shape[1:], array.shape[1:]
+    if want == have or (len(want) == len(have) and all(n in {None, m} for n, m in zip(want, have, strict=True))):
         return
     hints = {
         len(want) - 1: " Add the missing axis, for example x[..., None].",
         len(want) + 1: " Is a Flatten() missing?",
     }
     raise ShapeError(
-        f"The network expected {name} of shape {show_shape(node.shape)}, received {tuple(array.shape)}."
+        f"The network expected {name} of shape {show_shape(end.shape)}, received {tuple(array.shape)}."
         f"{hints.get(len(have), '')}"
     )
 
 
-def _check_whole(node: Node, array: np.ndarray, name: str, start: int) -> None:
-    if "float" in node.dtype:
-        return
+def _check_whole(end: _End, array: np.ndarray, name: str, start: int) -> None:
     broken = array != np.floor(array)
     if broken.any():
         place = tuple(int(i) for i in np.argwhere(broken)[0])
         raise DataError(
-            f"{name} expected whole numbers, since the network's input is {node.dtype}, received {array[place]} in row "
+            f"{name} expected whole numbers, since the network's input is {end.dtype}, received {array[place]} in row "
             f"{start + place[0]}."
         )
 
 
-def _check_indices(network: Network, node: Node, array: np.ndarray, name: str) -> None:
-    sizes = [n.call.input_dim for n in network.order if isinstance(n.call, Embedding) and node in n.args]
-    if sizes and array.size and (array.min() < 0 or array.max() >= min(sizes)):
-        row = int(np.argwhere((array < 0) | (array >= min(sizes)))[0][0])
+def _check_indices(words: int, array: np.ndarray, name: str) -> None:
+    if array.size and (array.min() < 0 or array.max() >= words):
+        row = int(np.argwhere((array < 0) | (array >= words))[0][0])
         raise DataError(
-            f"The Embedding expected whole numbers from 0 to {min(sizes) - 1} in {name}, received "
+            f"The Embedding expected whole numbers from 0 to {words - 1} in {name}, received "
             f"{array.min()} to {array.max()} (first in row {row}). Raise input_dim or limit the vocabulary."
         )
 

@@ -72,7 +72,7 @@ class Table:
 
     def nearest(self, network: Network, batch_size: int, task: str = "train") -> Row | None:
         """The reference of the network's kind whose work is nearest."""
-        kind, work = _measures(network)
+        kind, work = network.once(measures)
         rows = self._sorted.get((kind, task))
         if not rows:
             return None
@@ -168,12 +168,9 @@ def device_of(engine: Engine) -> str:
     return "cpu" if "cpu" in engine.devices()[0].lower() else "gpu"
 
 
-_known: WeakKeyDictionary[Network, tuple[str, float]] = WeakKeyDictionary()
-
-
-def _measures(network: Network) -> tuple[str, float]:
-    """The network's kind and work. Finding them anew takes longer than a small network's prediction."""
-    return _known.get(network) or _known.setdefault(network, (kind_of(network), work_of(network)))
+def measures(network: Network) -> tuple[str, float]:
+    """The network's kind and work, to be asked for with `network.once`: they take longer than a small prediction."""
+    return kind_of(network), work_of(network)
 
 
 def kind_of(network: Network) -> str:
