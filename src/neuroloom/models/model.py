@@ -433,14 +433,15 @@ class Model(Structure):
         """
         size = None if batch_size is None else _whole("batch_size", batch_size, 1)
         self._build_for(x)
-        rows, check = unread_rows(self.network, x)
+        network = self.network
+        rows, check = unread_rows(network, x)
         n = len(rows[0])
         if len(rows) > 1 or not n:
             sample_count(x=rows)  # says what does not fit
-        chosen = engines.load(fastest(self.network, n, "predict")) if engine == "auto" else engines.resolve(engine)
+        chosen = engines.load(fastest(network, n, "predict")) if engine == "auto" else engines.resolve(engine)
         with engines.engine(chosen.name):
             self._draw()
-            return predict(chosen, self.network, rows, check, size)
+            return predict(chosen, network, rows, check, size)
 
     # -------------------------------------------------------------------------------------------------- files
 
