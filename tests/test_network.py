@@ -10,7 +10,7 @@ import pytest
 import neuroloom as nl
 from catalogue import random_weights
 from gradients import check_gradients
-from neuroloom import ops, tree
+from neuroloom import engines, layers, ops, tree
 from neuroloom.config import REGISTRIES
 from neuroloom.layers import (
     LSTM,
@@ -371,3 +371,23 @@ def test_images_through_a_whole_network_agree_on_every_engine(engine):
 
     program = engine.compile(lambda w, x: network.call(Weights(w), x, Context()))
     assert_close(program(tree.map(put, w), put(data)), expected, terms=1000)
+
+
+# ------------------------------------------------------------------------------------------------------------- stamps
+
+
+def test_a_stamp_stays_while_no_array_is_replaced():
+    numpy, torch = engines.load("numpy"), engines.load("torch")
+    x = layers.Input((3,))
+    network, same = (layers.Network(x, layers.Dense(2)(layers.Dense(2)(x))) for _ in range(2))
+    for one in (network, same):
+        one.initialize(0, "")
+    stamps = [network.stamped_arrays(torch).stamp]
+    assert network.stamped_arrays(torch).stamp == stamps[0]
+    stamps.append(same.stamped_arrays(torch).stamp)  # another network; and its arrays have moved to an engine
+    stamps.append(network.stamped_arrays(torch).stamp)
+    stamps.append(network.stamped_arrays(numpy).stamp)
+    network.assign(network.arrays())
+    stamps.append(network.stamped_arrays(numpy).stamp)
+    assert len(set(stamps)) == 5
+    assert network.stamped_arrays(numpy) == network.arrays(numpy)

@@ -171,6 +171,27 @@ def test_another_layout_has_another_plan():
     assert len(function.plans) == 4
 
 
+def test_a_stamped_tree_is_looked_at_once_per_stamp(monkeypatch):
+    seen = []
+    layout_of = torch_record.layout_of
+    monkeypatch.setattr(torch_record, "layout_of", lambda arg: seen.append(arg) or layout_of(arg))
+    function, call = recorded(lambda w, x: w["a"] @ x)
+    one, other, x = torch.ones(2, 2), torch.ones(3, 2), torch.ones(2)
+    for a, stamp, looks in (
+        (one, 1, 1),
+        (one, 1, 0),
+        (one, 1, 0),
+        (one, 1, 0),
+        (other, 2, 1),
+        (other, 2, 0),
+        (one, 3, 1),
+    ):
+        seen.clear()
+        assert call(tree.Stamped({"a": a}, stamp), x).tolist() == len(a) * [2.0]
+        assert sum(arg is not x for arg in seen) == looks
+    assert len(function.plans) == 2
+
+
 def test_too_many_layouts_have_no_more_plans():
     function, call = recorded(lambda x: x * 3)
     for n in range(1, torch_record.PLANS + 9):

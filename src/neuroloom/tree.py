@@ -11,6 +11,16 @@ from typing import Any
 from neuroloom.typing import Tree
 
 
+class Stamped(dict[str, Any]):
+    """A dict of trees with a stamp: two of equal stamps have the same leaves."""
+
+    __slots__ = ("stamp",)
+
+    def __init__(self, items: dict[str, Any], stamp: Any) -> None:
+        super().__init__(items)
+        self.stamp = stamp
+
+
 def map(fn: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
     """`fn` applied to each leaf (and to the leaves at the same place of `rest`).
 

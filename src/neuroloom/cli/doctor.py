@@ -67,7 +67,7 @@ def engine_row(name: str) -> tuple[tuple[str, str, str, str], str | None]:
     except Exception as error:  # whatever a broken installation raises, the doctor goes on
         return (name, "?", "-", f"does not load: {' '.join(str(error).split())[:60]}"), advice
     remark = "" if engine.trains else "forward only"
-    if name == default_engine():
+    if name == dispatch.from_environment():
         remark = "in use by default"
     return (name, engine.version, devices, remark), None
 
@@ -95,18 +95,13 @@ def show_speeds() -> None:
             row.kind,
             f"{row.task} {row.samples}",
             *(f"{row.ms[name]:.3g}" if name in row.ms else "-" for name in engines),
-            choice(row, default_engine()),
+            choice(row, dispatch.from_environment()),
         )
         for row in sorted(found.rows, key=lambda row: row.task != "train")
     ]
     show_table(head, rows, left=3)
     source = "here" if measured_path().is_file() else "elsewhere; `neuroloom doctor --measure` measures this machine"
     show_fact("Speeds", f"measured {source} ({found.device}: {found.machine})")
-
-
-def default_engine() -> str:
-    """The engine that is used where none is named."""
-    return os.environ.get("NEUROLOOM_ENGINE") or "jax"
 
 
 def show_data_sets() -> None:

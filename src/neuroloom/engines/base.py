@@ -174,7 +174,7 @@ class Engine(ABC):
 
     def inner(self, a: np.ndarray, b: np.ndarray) -> float:
         """The inner product of two contiguous arrays of one shape, of the host's memory."""
-        return float(np.vdot(a, b))
+        return np.vdot(a, b)
 
     def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
         """x W + b over the last axis of x."""

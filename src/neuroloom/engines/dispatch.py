@@ -52,7 +52,13 @@ def installed(name: str) -> bool:
 
 def current() -> Engine:
     """The engine in use: `with engine(...)`, else `use(...)`, else NEUROLOOM_ENGINE, else jax."""
-    return load(_local.get() or _default or os.environ.get("NEUROLOOM_ENGINE") or "jax")
+    return load(_local.get() or _default or from_environment())
+
+
+@functools.cache
+def from_environment() -> str:
+    """The engine that a process begins with: NEUROLOOM_ENGINE, as it was when it was first asked for, else jax."""
+    return os.environ.get("NEUROLOOM_ENGINE") or "jax"
 
 
 def resolve(engine: str | Engine | None) -> Engine:

@@ -16,6 +16,7 @@ from neuroloom import tree
 from neuroloom.engines.torch_graph import Captured, CudaGraph, why_not
 from neuroloom.engines.torch_plan import Plan, same
 from neuroloom.engines.torch_tape import Tape, TracedKey, recording
+from neuroloom.tree import Stamped
 from neuroloom.typing import Function, Tree
 
 CHECKS = 2
@@ -37,18 +38,41 @@ class Recorded:
         self.fn, self.fold = fn, fold
         self.plans: dict[Any, _Entry] = {}
         self.last: _Entry | None = None
+        self.stamped: tuple[Any, Any] = None, None  # a stamp and the layout that goes with it
 
     def __call__(self, *args: Any) -> Any:
         if outside():
             return self.fn(*args)
         last = self.last
-        if last is None or not last.fits(args):
+        if last is None or not self._fits(last, args):
             last = self._entry(args)
         return self.fn(*args) if last is None else last.run(args)
 
+    def _fits(self, entry: _Entry, args: tuple[Any, ...]) -> bool:
+        """Whether the arguments have an entry's layout; a tree that was seen before is not looked at again."""
+        known = entry.known  # another thread may forget it meanwhile
+        if len(args) != len(entry.layout):
+            return False
+        for i, arg in enumerate(args):
+            if known is None or arg is not known[i]:
+                if self._layout(arg) != entry.layout[i]:
+                    return False
+                if known is not None:
+                    known[i] = arg
+        if known is None:
+            entry.remember(args)
+        return True
+
+    def _layout(self, arg: Tree) -> Any:
+        if type(arg) is not Stamped:
+            return layout_of(arg)
+        if self.stamped[0] != arg.stamp:
+            self.stamped = arg.stamp, layout_of(arg)
+        return self.stamped[1]
+
     def _entry(self, args: tuple[Any, ...]) -> _Entry | None:
         """The plan for arguments of this layout; None where there cannot be one."""
-        layout = tuple(map(layout_of, args))
+        layout = tuple(map(self._layout, args))
         entry = self.plans.get(layout)
         if entry is None:
             if None in layout or len(self.plans) >= PLANS:
@@ -77,7 +101,7 @@ def compiled(fn: Function) -> Function:
         finally:
             _compiled.depth -= 1
             while not _compiled.depth and _compiled.entries:
-                _compiled.entries.pop().known = ()
+                _compiled.entries.pop().known = None
 
     return run
 
@@ -87,7 +111,7 @@ class _Entry:
 
     def __init__(self, fn: Function, fold: Function, layout: Any) -> None:
         self.fn, self.fold, self.layout = fn, fold, layout
-        self.known: Any = ()
+        self.known: list[Any] | None = None
         self.planned: Function | None = None
         self.unchecked, self.reason = CHECKS, ""
 
@@ -96,18 +120,6 @@ class _Entry:
         if _compiled.depth:
             self.known = list(args)
             _compiled.entries.append(self)
-
-    def fits(self, args: tuple[Any, ...]) -> bool:
-        """Whether the arguments have this entry's layout; a tree that was seen before is not looked at again."""
-        known = self.known  # another thread may forget it meanwhile
-        if len(args) != len(known):
-            return False
-        for i, arg in enumerate(args):
-            if arg is not known[i]:
-                if layout_of(arg) != self.layout[i]:
-                    return False
-                known[i] = arg
-        return True
 
     def run(self, args: tuple[Any, ...]) -> Any:
         if self.reason:

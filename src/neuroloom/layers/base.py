@@ -14,6 +14,7 @@ The weights themselves lie in a cell beside the configuration: a layer that two 
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 from dataclasses import dataclass, field, fields
@@ -92,9 +93,15 @@ def path_number(path: str) -> int:
 
 
 class Cell:
-    """Where a layer's weights lie: their specs since the first call, their arrays since the first use."""
+    """Where a layer's weights lie: their specs since the first call, their arrays since the first use.
+
+    Attributes:
+        stamp: of the class; another number since any cell took arrays.
+    """
 
     __slots__ = ("arrays", "engine", "shape", "specs")
+    stamp = 0
+    _stamps = itertools.count(1)
 
     def __init__(self) -> None:
         self.shape: Any = None  # of the first input
@@ -105,11 +112,13 @@ class Cell:
         """Take arrays of any engine."""
         self.arrays = arrays
         self.engine: Engine | None = None  # whose they are known to be
+        Cell.stamp = next(Cell._stamps)
 
     def on(self, engine: Engine) -> dict[str, Array] | None:
         """The arrays as those of an engine, which stay so."""
         if self.engine is not engine:
             self.arrays, self.engine = tree.map(engine.asarray, self.arrays), engine
+            Cell.stamp = next(Cell._stamps)
         return self.arrays
 
     def __getstate__(self) -> Any:

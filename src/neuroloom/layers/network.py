@@ -10,7 +10,7 @@ from neuroloom import config, ops, tree
 from neuroloom.config import snake
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.layers.base import Context, Layer, Weight, Weights, show_shape
+from neuroloom.layers.base import Cell, Context, Layer, Weight, Weights, show_shape
 from neuroloom.ops.graph import Node, has_node, select, substitute, topological, walk
 from neuroloom.typing import Array, Tree
 
@@ -181,6 +181,11 @@ class Network(Layer):
 
     def arrays(self, engine: Engine | None = None) -> Tree:
         return {name: layer.arrays(engine) for name, layer in self.once(_with_weights)}
+
+    def stamped_arrays(self, engine: Engine) -> tree.Stamped:
+        """The arrays with a stamp, a new one since any layer's, also of another network, were replaced."""
+        arrays = self.arrays(engine)
+        return tree.Stamped(arrays, (id(self), Cell.stamp))
 
     def assign(self, arrays: Tree) -> None:
         for name, values in arrays.items():

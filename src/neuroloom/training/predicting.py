@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -61,11 +62,11 @@ def predict(engine: Engine, network: Network, inputs: list[np.ndarray], check: C
     """
     n = inputs[0].shape[0]
     size = batch_size or (n if n <= LEAST else _piece(network, inputs))
-    forward, arrays = _program(engine, network, n, size), network.arrays(engine)
+    forward = _program(engine, network, n, size)
 
     def begun(start: int, n: int) -> Tree:
         check(start, start + n, engine.inner)
-        return _begun(engine, forward, arrays, inputs, start, n)
+        return forward(_parts(engine, inputs, start, n))
 
     if n <= size:
         return tree.map(lambda whole: np.array(engine.to_numpy(whole)[:n]), begun(0, n))
@@ -75,11 +76,13 @@ def predict(engine: Engine, network: Network, inputs: list[np.ndarray], check: C
 
 
 def _program(engine: Engine, network: Network, n: int, size: int) -> Function:
-    """The network's outputs for n rows in pieces of a size: a function of its arrays and the inputs."""
+    """The network's outputs, on their way, for pieces of n rows: a function of its inputs."""
     key = network.once(_key)
     if engine.compiles or device_of(engine) != "cpu" or not _is_to_record(network, n, size):
-        return program(engine, key, lambda: _forward(network.clone())).run
-    return program(engine, ("recorded", key), lambda: engine.recorded(_forward(network.clone()))).run
+        run = program(engine, key, lambda: _forward(network.clone())).run
+        return functools.partial(run, network.arrays(engine))
+    run = program(engine, ("recorded", key), lambda: engine.recorded(_forward(network.clone()))).run
+    return functools.partial(run, network.stamped_arrays(engine))
 
 
 def _is_to_record(network: Network, n: int, size: int) -> bool:
@@ -104,15 +107,15 @@ def _piece(network: Network, inputs: list[np.ndarray]) -> int:
     return max(LEAST, min(16384, 1 << fitting.bit_length() >> 1))
 
 
-def _begun(engine: Engine, forward: Any, arrays: Tree, inputs: list[np.ndarray], start: int, n: int) -> Tree:
-    """The outputs of n rows, on their way. Compiled engines get, and give, a power of two of them: few programs."""
+def _parts(engine: Engine, inputs: list[np.ndarray], start: int, n: int) -> list[Array]:
+    """n rows of the inputs. Compiled engines get, and give, a power of two of them: few programs."""
     parts: list[Array] = [a[start : start + n] for a in inputs]
     if not engine.compiles:
-        return forward(arrays, [engine.asarray(part) for part in parts])
+        return [engine.asarray(part) for part in parts]
     more = (1 << (n - 1).bit_length()) - n
     if more:
-        parts = [np.concatenate([part, np.repeat(part[-1:], more, 0)]) for part in parts]
-    return forward(arrays, parts)  # a program takes them faster than the engine places them
+        return [np.concatenate([part, np.repeat(part[-1:], more, 0)]) for part in parts]
+    return parts  # a program takes them faster than the engine places them
 
 
 def _one_behind(items: Iterable[Any]) -> Iterator[Any]:
