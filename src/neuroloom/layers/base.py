@@ -96,7 +96,7 @@ class Cell:
     """Where a layer's weights lie: their specs since the first call, their arrays since the first use.
 
     Attributes:
-        stamp: of the class; another number since any cell took arrays.
+        stamp: of the class; another number since any cell gave arrays that it had not given before.
     """
 
     __slots__ = ("arrays", "engine", "shape", "specs")
@@ -112,7 +112,6 @@ class Cell:
         """Take arrays of any engine."""
         self.arrays = arrays
         self.engine: Engine | None = None  # whose they are known to be
-        Cell.stamp = next(Cell._stamps)
 
     def on(self, engine: Engine) -> dict[str, Array] | None:
         """The arrays as those of an engine, which stay so."""
