@@ -221,6 +221,23 @@ def test_the_number_of_cores_changes_nothing(cores, parts, monkeypatch):
     assert dealt[len(parts) :] == [7]
 
 
+@pytest.mark.parametrize("kind, members, rows, parts", [
+    ("dense", 64, 64 * 16, 1),  # 64 · 1,024 · 24 is 1.6 million multiplications
+    ("dense", 64, 5208, 1),  # 7,999,488
+    ("dense", 64, 5209, 2),
+    ("dense", 3, 111_112, 1),  # members for one core only
+    ("recurrent", 64, 1, 2),
+])  # fmt: skip
+def test_cores_share_what_is_worth_it(kind, members, rows, parts, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    given = {"dense": [L.Dense(8, input_shape=(2,))], "recurrent": [L.SimpleRNN(2, input_shape=(3, 2))]}[kind]
+    models = members * [nl.Sequential([*given, L.Dense(1)])]
+    course = together.Course(nl.engines.load("jax"), 16, 1, True, 0)
+    half = together.Data({"x": np.zeros((2 * rows, 2))}, members * [np.arange(rows)])
+    whole = together.Data({"x": np.zeros((rows, 2))}, members * [None])
+    assert together._shards(course, models, half) == together._shards(course, models, whole) == parts
+
+
 class Falling(nl.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.model.learning_rate = 0.1 / (1 + epoch)

@@ -29,6 +29,10 @@ class Data:
     rows: Tree
     index: list[np.ndarray | None]
 
+    def samples(self) -> int:
+        """How many all members see in an epoch."""
+        return sum(tree.first(self.rows).shape[0] if one is None else len(one) for one in self.index)
+
     def of(self, members: Sequence[int]) -> Data:
         """The part of some of the members."""
         return Data(self.rows, [self.index[i] for i in members])
