@@ -42,8 +42,8 @@ around it, the next one is started before this one has been looked at.""",
         """Here nearly all of a step is matrix products, and every library calls a good one: nobody can be much faster
 than the product itself. What is left to win is around it: inputs that no weight lies before need no
 gradient, softmax and cross-entropy are one stable expression, the update is one pass over the weights, the
-next batch is gathered inside the program. Where a row is near its least time, no setting will help; a
-smaller network or another machine would.""",
+next batch is gathered inside the program. Where a row is near the time of its products alone, no setting will
+help; a smaller network or another machine would.""",
     ),
     Reason(
         "Convolutions",
@@ -127,7 +127,9 @@ HEAD = """# What is fast and why
 
 Every number on this page was measured by `python -m benchmarks`, which runs neuroloom beside what you would use
 instead, with the same data, batches, precision and threads, in turns. neuroloom's are those of `engine="auto"` where a
-row has them, else of its fastest engine."""
+row has them, else of its fastest engine. *Its products alone* is what a row's matrix products take on the same machine,
+one after another, each as fast as one of its shape is made there; where reading and writing what the row touches takes
+longer, *its bytes alone* stands instead. What makes the products of several networks at once can take less."""
 PICTURE = "![times as multiples of neuroloom's](../benchmarks/results/cpu-2-cores.png)"
 END = """## Measure it yourself
 
@@ -179,8 +181,10 @@ def figures(name: str, row: dict[str, Any]) -> str:
     if other:
         text.append(f"{PEERS[other[0]].title} {digits(other[1])}")
     if found:
-        work = f"{digits(found.mflop)} million operations and {digits(found.mbytes)} MB"
-        text.append(f"the least that {work} take here {digits(found.least_ms)}")
+        products = f"its products alone ({digits(found.mflop)} MFLOP)"
+        moved = f"its bytes alone ({digits(found.mbytes)} MB)"
+        longer = products if found.arithmetic_ms > found.moving_ms else moved
+        text.append(f"{longer} {digits(found.least_ms)}")
     return ", ".join(text) + "."
 
 

@@ -83,9 +83,9 @@ ROOFLINE = """## How far from the machine's limits
 
 Rows with a target that is not met. Arithmetic and bytes of a step are counted from the network's description
 (`benchmarks/work.py` has the formulas); the rates were measured in the same run: products of the row's own shapes,
-copies of the row's own size (caches included). The least time is the longer of arithmetic and moving; that at the
-rates of a large square product and of a copy of 256 MB stands beside it. No library reaches the least time where steps
-are so small that the work between the products counts most."""
+copies of the row's own size (caches included). The least time is the longer of arithmetic, one product after another,
+and moving; that at the rates of a large square product and of a copy of 256 MB stands beside it. No library reaches the
+least time where steps are so small that the work between the products counts most."""
 
 
 def rooflines(rows: dict[str, Any], verdicts: list[Verdict]) -> str:

@@ -1,4 +1,7 @@
-"""The least time that a row's work can take on this machine, from its counted work and the measured rates."""
+"""The least time that a row's work can take on this machine, from its counted work and the measured rates.
+
+The products count as made one after another; those of many networks at once can take less.
+"""
 
 from __future__ import annotations
 

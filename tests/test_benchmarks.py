@@ -557,7 +557,7 @@ def test_the_page_has_figures_reasons_and_advice():
     text = page.page(results())
     assert "| mlp | 784-512-10, batch 128 | ms / step | 1.1 | PyTorch, eager, by hand | 2 | 1.82 | 0.7 |" in text
     assert "* `many-tiny`: neuroloom 3 ms / step of all, one network alone 0.1 ms / step." in text
-    assert "PyTorch, eager, by hand 2, the least that 209.5 million operations and 14.9 MB take here 0.4189." in text
+    assert "PyTorch, eager, by hand 2, its products alone (209.5 MFLOP) 0.4189." in text
     assert "## Convolutions" not in text  # none was measured
     assert "NEUROLOOM_CACHE" in text and "fit_many" in text and "mlp: neuroloom-jax is 0.70" in text
     reasons = {name for reason in page.REASONS for name in reason.rows}
