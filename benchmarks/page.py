@@ -32,9 +32,10 @@ REASONS = (
         """A step of a small network is a few microseconds of arithmetic. Libraries that come back to Python for each
 step, or even for each operation, spend a hundred times that on the way there and back. `fit` compiles a
 chunk of many steps into one program, which loops over data that already lies on the device; Python is asked
-a few times a second. Where the steps are so small that the way from one piece of compiled code to the next takes
-longer than the arithmetic, the whole loop is one piece; and where an epoch takes less time than Python needs
-around it, the next one is started before this one has been looked at.""",
+a few times a second. Weights and what the optimizer remembers are updated in place. Where the steps are so small
+that the way from one piece of compiled code to the next takes longer than the arithmetic, the whole loop is one
+piece; and where an epoch takes less time than Python needs around it, the next one is started before this one has
+been looked at.""",
     ),
     Reason(
         "Middle-sized networks: the matrix product",

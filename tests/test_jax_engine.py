@@ -87,6 +87,23 @@ def test_a_loop_with_small_steps_is_one_kernel(flags, kept, one_kernel):
     assert done.stdout.splitlines() == [str(kept), str(one_kernel)]
 
 
+def test_what_a_loop_carries_is_updated_in_place():
+    """Without the option XLA copies it in each step: an Adam step reads what it replaces more than once."""
+    engine, adam = nl.engines.load("jax"), nl.optimizers.Adam()
+
+    def run(params, slots):
+        def body(i, carry):
+            params, slots = carry
+            return adam.update(params, {"w": params["w"] * 3}, slots, 0.1, i), True
+
+        return engine.loop(0, 9, body, (params, slots))
+
+    params = {"w": np.ones((100, 100), np.float32)}
+    lowered = jax.jit(run).lower(params, adam.init(params))
+    copies = [lowered.compile(compiler_options=chosen).as_text().count(" copy(") for chosen in ({}, options.EVERY)]
+    assert copies[1] < copies[0]
+
+
 def test_options_that_xla_does_not_have_are_left_out(monkeypatch):
     assert options.known(tuple(options.PRODUCTS.items())) and options.known(tuple(options.RECURRENT.items()))
     unknown = {"xla_cpu_option_of_another_version": "1"}

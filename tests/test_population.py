@@ -223,9 +223,9 @@ def test_the_number_of_cores_changes_nothing(cores, parts, monkeypatch):
 
 @pytest.mark.parametrize("kind, members, rows, parts", [
     ("dense", 64, 64 * 16, 1),  # 64 · 1,024 · 24 is 1.6 million multiplications
-    ("dense", 64, 5208, 1),  # 7,999,488
-    ("dense", 64, 5209, 2),
-    ("dense", 3, 111_112, 1),  # members for one core only
+    ("dense", 64, 10_416, 1),  # 15,998,976
+    ("dense", 64, 10_417, 2),
+    ("dense", 3, 222_223, 1),  # members for one core only
     ("recurrent", 64, 1, 2),
 ])  # fmt: skip
 def test_cores_share_what_is_worth_it(kind, members, rows, parts, monkeypatch):

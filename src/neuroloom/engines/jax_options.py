@@ -8,6 +8,10 @@ only that of 100,000 by 784-512-10 takes a twentieth longer so. Measured on 2 co
 * recurrences, in which a state meets the same matrix again and again: a step's product, (128, 128) by (128, 512), takes
   154 µs with YNN and 109 with Eigen, which is not so where training changes the matrix in each step.
 
+What a loop carries is copied in each step where XLA is not sure that the old value is read no more. Looking closer
+(region analysis) spares most of these copies: a step of 64 networks 2-8-1 at once takes 26 µs instead of 32, of 20
+layers of 64 340 instead of 388; compiling takes no longer (150 layers: 3.2 s, 3.5 without).
+
 A loop whose step is small costs mostly the way from one kernel to the next, 50 to 100 ns each. XLA can compile such a
 loop as a single kernel, and does so where a step touches less than 1024 bytes; `raise_loop_limit` lets it do so up to
 32 kB, where a step of a network of some dozen neurons takes 0.4 to 0.8 of the time, with recurrent layers 0.4. Above
@@ -30,8 +34,9 @@ from neuroloom.typing import Function
 
 Options = dict[str, Any]
 
-PRODUCTS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
-RECURRENT = {"xla_cpu_experimental_ynn_fusion_type": ""}
+EVERY = {"xla_cpu_copy_insertion_use_region_analysis": True}
+PRODUCTS = EVERY | {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
+RECURRENT = EVERY | {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 LOOP_LIMIT = "xla_cpu_small_while_loop_byte_threshold"
 LOOP_BYTES = 1 << 15

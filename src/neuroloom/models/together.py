@@ -27,10 +27,10 @@ from neuroloom.training.speeds import device_of, kind_of, work_of
 SHARD = 2
 """Fewest members for which a core of their own pays."""
 
-WORTH_SHARING = 8_000_000
+WORTH_SHARING = 16_000_000
 """Multiplications in a forward pass of all members through an epoch from which more than one core pays; recurrent
 networks, which take many small ones, pay with fewer. Measured on 2 cores: 64 networks 2-8-1, in batches of 16, take
-1.5 times as long on both in epochs of 64 steps (1.6 million), as long in those of 256, and 0.7 in those of 1,024."""
+1.9 times as long on both in epochs of 64 steps (1.6 million), 1.1 in those of 256, 0.8 in those of 1,024."""
 
 
 @dataclass(frozen=True)

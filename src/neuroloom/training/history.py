@@ -88,7 +88,8 @@ class History(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         logs = logs or {}
         for name in logs:
-            self.history.setdefault(name, [math.nan] * len(self.epoch))
+            if name not in self.history:
+                self.history[name] = [math.nan] * len(self.epoch)
         for name, values in self.history.items():
             values.append(float(logs.get(name, math.nan)))
         self.epoch.append(epoch)
