@@ -49,6 +49,22 @@ def test_a_value_that_comes_and_goes_leaves_nan():
     assert np.array_equal(found.history["f1"], [math.nan, 0.5, math.nan], equal_nan=True)
 
 
+def test_an_epoch_without_new_names_takes_no_longer_for_those_before_it():
+    class Epochs(list):
+        counted = 0
+
+        def __len__(self):
+            self.counted += 1
+            return super().__len__()
+
+    found = history(ROWS)
+    found.epoch = epochs = Epochs(found.epoch)
+    found.on_epoch_end(3, ROWS[0])
+    assert epochs.counted == 0
+    found.on_epoch_end(4, ROWS[0] | {"new": 1.0})
+    assert epochs.counted == 1 and len(found.history["new"]) == 5
+
+
 def test_it_holds_no_model_and_can_be_pickled():
     found = history(ROWS)
     assert not hasattr(found, "model")
