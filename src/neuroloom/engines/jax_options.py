@@ -61,7 +61,7 @@ def compiled(fn: Function) -> Function:
         nonlocal run
         if run is None:
             options = options_for(jax.jit(fn).trace(*args).jaxpr.jaxpr)
-            run = jax.jit(fn, compiler_options={name: value for name, value in options.items() if known(name, value)})
+            run = jax.jit(fn, compiler_options=options if known(tuple(options.items())) else None)
         return run(*args)
 
     return call
@@ -94,10 +94,10 @@ def recurs(scan: Any) -> bool:
 
 
 @functools.cache
-def known(name: str, value: Any) -> bool:
-    """Whether this version of XLA has this option."""
+def known(options: tuple[tuple[str, Any], ...]) -> bool:
+    """Whether this version of XLA has these options."""
     try:
-        jax.jit(lambda x: x, compiler_options={name: value}).lower(0.0).compile()
+        jax.jit(lambda x: x, compiler_options=dict(options)).lower(0.0).compile()
     except Exception:  # which exception says so differs between versions
         return False
     return True
