@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import inspect
 import re
+import threading
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -228,27 +229,48 @@ class Configured:
     renamed: ClassVar[dict[str, str]] = {}
     lifted: ClassVar[tuple[str, ...]] = ()  # numbers that may be arrays inside a program (see training/lifting.py)
 
+    has_own_init: ClassVar[bool] = False  # whether its arguments are those of an __init__ that somebody wrote
+
     def __init_subclass__(cls, kind: str | None = None, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if kind is not None:
             cls.kind = kind
             REGISTRIES.setdefault(kind, {})
-        dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
-        friendly_init(cls)
+        written = cls.__dict__.get("__init__")
+        cls.has_own_init = cls.has_own_init or written is not None
+        _as_dataclass(cls)
+        if written is not None:
+            _keep_arguments(cls, written)
+        elif not cls.has_own_init:
+            friendly_init(cls)
         if kind is None and not abstract:
             _register(cls)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        kind, names = type(self).__name__, [f.name for f in dataclasses.fields(self)]  # type: ignore[arg-type]
+        if name not in names:
+            raise ConfigurationError(f"{kind} has no attribute {name!r} that could be set. {nearest(name, names)}")
+        raise ConfigurationError(
+            f"{kind} is fixed once it is made, so {name} cannot be set. Make another: {kind}(..., {name}={value!r})."
+        )
 
     def __post_init__(self) -> None:
         for name, value in canonical(self).items():
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
-        shown = [f"{f.name}={getattr(self, f.name)!r}" for f in _changed_fields(self)]
+        shown = [f"{name}={value!r}" for name, value in self._arguments_given().items()]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def get_config(self) -> dict[str, Any]:
-        """The fields that differ from their defaults, as JSON values; `from_config` is the inverse."""
-        return {f.name: to_json(getattr(self, f.name)) for f in _changed_fields(self)}
+        """The arguments that differ from their defaults, as JSON values; `from_config` is the inverse."""
+        return {name: to_json(value) for name, value in self._arguments_given().items()}
+
+    def _arguments_given(self) -> dict[str, Any]:
+        """Fields that differ from their defaults, or what a written `__init__` was called with."""
+        changed = {f.name: getattr(self, f.name) for f in _changed_fields(self)}
+        overridden = type(self).get_config is not Configured.get_config  # it says itself what to call it with
+        return changed if overridden or not self.has_own_init else {**changed, **vars(self).get("_arguments", {})}
 
     def signature(self) -> Any:
         """A hashable value, equal for objects of equal class and configuration; names do not count."""
@@ -274,6 +296,36 @@ def _changed_fields(obj: Configured) -> Iterator[dataclasses.Field[Any]]:
         yield field
 
 
+def _as_dataclass(cls: type[Configured]) -> None:
+    """Make a class a frozen dataclass that keeps the `__setattr__` of its bases, and an `__init__` that was written."""
+    own = cls.__dict__.get("__setattr__")
+    if own is not None:
+        del cls.__setattr__
+    dataclasses.dataclass(frozen=True, eq=False, repr=False, init=not cls.has_own_init)(cls)
+    del cls.__setattr__, cls.__delattr__
+    if own is not None:
+        cls.__setattr__ = own  # type: ignore[method-assign]
+
+
+def _keep_arguments(cls: type[Configured], written: Any) -> None:
+    """A written `__init__` whose arguments are remembered: they are the configuration."""
+    parameters = inspect.signature(written)
+    rest = next((p.name for p in parameters.parameters.values() if p.kind is p.VAR_KEYWORD), None)
+
+    @functools.wraps(written)
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        if "_arguments" not in vars(self):
+            try:
+                given = parameters.bind(self, *args, **kwargs).arguments
+            except TypeError as error:
+                raise ConfigurationError(f"{cls.__name__}: {error}.") from None
+            named = {name: value for name, value in list(given.items())[1:] if name != rest}
+            vars(self)["_arguments"] = {**named, **given.get(rest or "", {})}
+        written(self, *args, **kwargs)
+
+    cls.__init__ = init  # type: ignore[misc]
+
+
 def friendly_init(cls: type) -> None:
     """Give the dataclass's constructor renamed keywords and errors that suggest the nearest keyword."""
     plain = cls.__dict__.get("__init__")
@@ -292,8 +344,8 @@ def friendly_init(cls: type) -> None:
             if old in kwargs and new not in kwargs:
                 kwargs[new] = kwargs.pop(old)
         unknown = next((k for k in kwargs if k not in names), None)
-        if unknown is not None and type(self) is cls:
-            raise ConfigurationError(f"{cls.__name__} has no argument {unknown!r}. {nearest(unknown, names)}")
+        if unknown is not None:
+            raise ConfigurationError(f"{type(self).__name__} has no argument {unknown!r}. {nearest(unknown, names)}")
         missing = [n for n in required[len(args) :] if n not in kwargs]
         if missing and type(self) is cls:
             raise ConfigurationError(f"{cls.__name__} needs the argument {missing[0]!r}.")
@@ -346,10 +398,61 @@ def get(kind: str, spec: Any) -> Any:
     )
 
 
+class _Sharing(threading.local):
+    """Layers that a configuration has written, and read, so far; None outside `sharing`."""
+
+    written: dict[int, int] | None = None
+    read: list[Any] | None = None
+
+
+_sharing = _Sharing()
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """Inside, a layer that a configuration names several times is written once, and read as one object."""
+    outer = _sharing.written, _sharing.read
+    if outer == (None, None):
+        _sharing.written, _sharing.read = {}, []
+    try:
+        yield
+    finally:
+        _sharing.written, _sharing.read = outer
+
+
+def object_json(value: Configured) -> dict[str, Any]:
+    """{"class", "config"}; {"same": n} for the n-th layer of this configuration, once it has been written."""
+    with sharing():
+        written = _sharing.written
+        assert written is not None
+        if id(value) in written:
+            return {"same": written[id(value)]}
+        made = {"class": type(value).__name__, "config": to_json(value.get_config())}
+        if value.kind == "layer":
+            written[id(value)] = len(written)
+        return made
+
+
+def object_from_json(kind: str, value: dict[str, Any]) -> Any:
+    """The inverse of `object_json`."""
+    with sharing():
+        read = _sharing.read
+        assert read is not None
+        if "same" in value:
+            number = value["same"]
+            if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(read):
+                raise ConfigurationError(f"The configuration names the layer {number!r}, which it does not have.")
+            return read[number]
+        made = find(kind, value["class"]).from_config(value["config"])
+        if kind == "layer":
+            read.append(made)
+        return made
+
+
 def to_json(value: Any) -> Any:
     """A JSON value for a field: objects become {"kind", "class", "config"}; tuples become lists."""
     if isinstance(value, Configured):
-        return {"kind": value.kind, "class": type(value).__name__, "config": value.get_config()}
+        return {"kind": value.kind, **object_json(value)}
     if isinstance(value, list | tuple):
         return [to_json(v) for v in value]
     if isinstance(value, dict):
@@ -366,10 +469,10 @@ def to_json(value: Any) -> Any:
 
 def from_json(value: Any) -> Any:
     """The inverse of `to_json` (lists become tuples)."""
-    if isinstance(value, dict) and set(value) == {"kind", "class", "config"}:
+    if isinstance(value, dict) and set(value) in ({"kind", "class", "config"}, {"kind", "same"}):
         if value["kind"] not in REGISTRIES:
             raise UnknownNameError(f"Unknown kind {value['kind']!r}. {nearest(str(value['kind']), REGISTRIES)}")
-        return find(value["kind"], value["class"]).from_config(value["config"])
+        return object_from_json(value["kind"], value)
     if isinstance(value, list):
         return tuple(from_json(v) for v in value)
     if isinstance(value, dict):

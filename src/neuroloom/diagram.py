@@ -91,7 +91,7 @@ class _Recorder:
             return {"with": ", ".join(map(_short, given))} if given else {}
         config = {k: v for k, v in layer.get_config().items() if k not in ("name", "input_shape")}
         details = {name: _short(_readable(value)) for name, value in config.items()}
-        weights = layer.cell.specs or {}
+        weights = layer.specs
         details |= {f"weight {name}": show_shape(weight.shape) for name, weight in weights.items()}
         if layer in self.counted:
             return details | {"parameters": "those of the first call"}

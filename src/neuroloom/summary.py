@@ -10,6 +10,7 @@ from typing import Any
 from neuroloom import tree
 from neuroloom.layers import Layer, Network
 from neuroloom.layers.base import show_shape
+from neuroloom.layers.parts import specs_of
 from neuroloom.ops.graph import Node, select
 
 
@@ -35,7 +36,7 @@ class Summary:
     def __init__(self, network: Network, title: str) -> None:
         self.title = title
         self.rows = _rows(network)
-        sizes = [(math.prod(w.shape), trained) for w, trained in network.weights().values()]
+        sizes = [(math.prod(w.shape), trained) for w, trained in specs_of(network).values()]
         self.trainable = sum(n for n, trained in sizes if trained)
         self.other = sum(n for n, trained in sizes if not trained)
         self._linear = all(len(list(node.parents())) <= 1 for node in network.order)

@@ -1,6 +1,6 @@
 """Layers: frozen dataclasses with pure functions."""
 
-from neuroloom.layers.base import Context, Layer, Weight, Weights
+from neuroloom.layers.base import Layer, Weight
 from neuroloom.layers.convolutional import AveragePooling2D, Conv2D, GlobalAveragePooling2D, MaxPooling2D
 from neuroloom.layers.core import (
     Activation,
@@ -17,9 +17,11 @@ from neuroloom.layers.core import (
 from neuroloom.layers.network import Input, Network
 from neuroloom.layers.normalization import BatchNormalization
 from neuroloom.layers.recurrent import LSTM, SimpleRNN
+from neuroloom.layers.run import Context, Run, Weights
+from neuroloom.layers.variables import Variable
 
 __all__ = [
-    "Layer", "Weight", "Weights", "Context", "Network", "Input",
+    "Layer", "Weight", "Weights", "Context", "Run", "Variable", "Network", "Input",
     "Dense", "Activation", "Dropout", "Flatten", "Reshape", "Embedding",
     "Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "BatchNormalization",
     "SimpleRNN", "LSTM", "Add", "Multiply", "Average", "Concatenate",

@@ -1,4 +1,6 @@
-"""What a layer is: a frozen dataclass that says which weights it has, and a pure function of them.
+"""What a layer is: a configuration that says which weights it has, and a function of them and of its inputs.
+
+There are two ways to write one. With fields, whose annotations are arguments, checks and configuration at once:
 
     class Scale(Layer):
         factor: Real = 1.0
@@ -9,24 +11,50 @@
         def call(self, w, x, ctx):
             return self.factor * x * w.kernel
 
-The weights themselves lie in a cell beside the configuration: a layer that two models share has one set of them.
+and as in Keras:
+
+    class Scale(Layer):
+        def __init__(self, factor=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.factor = factor
+
+        def build(self, input_shape):
+            self.kernel = self.add_weight(shape=input_shape[-1:], initializer="ones")
+
+        def call(self, inputs, training=None):
+            return self.factor * inputs * self.kernel
+
+Layers may hold layers, in fields, attributes, lists and dicts, and call them as functions (see `layers/run.py`). The
+weights themselves lie in a cell beside the configuration: a layer that two models share has one set of them.
 """
 
 from __future__ import annotations
 
+import functools
+import inspect
 import itertools
 import math
-import zlib
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from neuroloom import config, engines, tree
 from neuroloom.config import Bool, Configured, Name, Sizes
 from neuroloom.engines import Engine, Spec
-from neuroloom.errors import ConfigurationError, NeuroloomError, ShapeError
+from neuroloom.errors import ConfigurationError, NeuroloomError, ShapeError, nearest
 from neuroloom.initializers import get as get_initializer
-from neuroloom.ops.graph import has_node, record
+from neuroloom.layers import parts
+from neuroloom.layers.parts import Version, parts_of
+from neuroloom.layers.run import Context, Run, Weights, arrays_in, here
+from neuroloom.layers.variables import Variable, Variables, has_variable, values_of
+from neuroloom.ops.graph import Node, has_node, record
 from neuroloom.typing import Array, Key, Shape, Tree
+
+FREE = 1009
+"""The length that stands for a free axis while a layer that holds layers is traced to find their weights."""
 
 
 @dataclass(frozen=True)
@@ -37,59 +65,7 @@ class Weight:
     initializer: Any = "glorot_uniform"
     regularizer: Any = None
     trainable: bool = True
-
-
-class Weights(dict[str, Any]):
-    """A layer's arrays by name: `w.kernel` is `w["kernel"]`."""
-
-    __slots__ = ()
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(f"This layer has no weight {name!r}; it has {', '.join(self) or 'none'}.") from None
-
-
-class Context:
-    """What a call needs beyond weights and inputs.
-
-    Attributes:
-        training: whether the call is part of training (dropout drops, statistics move).
-        updates: path -> new value of weights that are not trained by gradients.
-    """
-
-    __slots__ = ("_draws", "_key", "path", "training", "updates")
-
-    def __init__(
-        self, training: bool = False, key: Key | None = None, path: str = "", updates: dict[str, Array] | None = None
-    ) -> None:
-        self.training, self._key, self.path, self._draws = training, key, path, 0
-        self.updates: dict[str, Array] = {} if updates is None else updates
-
-    def child(self, name: str) -> Context:
-        """The context of a layer inside this one."""
-        return Context(self.training, self._key, f"{self.path}/{name}" if self.path else name, self.updates)
-
-    def key(self) -> Key:
-        """A fresh random key, determined by the step's key, the layer's path and the number of earlier calls."""
-        if self._key is None:
-            raise ConfigurationError(
-                f"The layer {self.path or 'that was called'} needs random numbers, and this call has no key. "
-                f"Train it with fit, or call it with key=..."
-            )
-        engine = engines.current() if isinstance(self._key, int | tuple) else engines.of(self._key)
-        self._draws += 1
-        return engine.fold_in(engine.fold_in(self._key, path_number(self.path)), self._draws)
-
-    def update(self, name: str, value: Array) -> None:
-        """Record the new value of a weight that moves without gradients, such as a running mean."""
-        self.updates[f"{self.path}/{name}" if self.path else name] = value
-
-
-def path_number(path: str) -> int:
-    """A 32-bit number of a path, the same in every process (CRC-32)."""
-    return zlib.crc32(path.encode())
+    dtype: str = "float32"
 
 
 class Cell:
@@ -99,13 +75,14 @@ class Cell:
         stamp: of the class; another number since any cell gave arrays that it had not given before.
     """
 
-    __slots__ = ("arrays", "engine", "shape", "specs")
+    __slots__ = ("arrays", "engine", "shape", "specs", "traced")
     stamp = 0
     _stamps = itertools.count(1)
 
     def __init__(self) -> None:
         self.shape: Any = None  # of the first input
         self.specs: dict[str, Weight] | None = None
+        self.traced = False  # whether the weights of the layers inside are known
         self.put(None)
 
     def put(self, arrays: dict[str, Array] | None) -> None:
@@ -122,19 +99,20 @@ class Cell:
 
     def __getstate__(self) -> Any:
         # used by pickle and deepcopy: NumPy copies, since an engine may overwrite its arrays while it trains
-        return self.shape, self.specs, tree.map(lambda a: engines.of(a).to_numpy(a).copy(), self.arrays)
+        copies = tree.map(lambda a: engines.of(a).to_numpy(a).copy(), self.arrays)
+        return self.shape, self.specs, self.traced, copies
 
     def __setstate__(self, state: Any) -> None:
-        self.shape, self.specs, arrays = state
+        self.shape, self.specs, self.traced, arrays = state
         self.put(arrays)
 
 
 class Layer(Configured, kind="layer"):
-    """Base of layers. A subclass has fields, `build` and `call`; see the module's text.
+    """Base of layers. A subclass has fields or an `__init__`, `build` and `call`; see the module's text.
 
     Args:
         name: the layer's part of its weights' paths; by default its class's name.
-        trainable: False keeps all its weights as they are.
+        trainable: False keeps all its weights, and those of all layers in it, as they are. It can be set at any time.
         input_shape: the shape of one sample, on the first layer of a Sequential.
     """
 
@@ -144,43 +122,224 @@ class Layer(Configured, kind="layer"):
 
     input_dtype = "float32"  # of the Input that a Sequential puts before its first layer
     ends_with_activation = False  # whether the field `activation` is applied last, to the output
+    supports_masking = False  # whether an output's mask is its input's
+    makes_mask = False  # whether there may be a mask for outputs whose inputs have none
+
+    _pure: ClassVar[bool] = True
+    _keywords: ClassVar[frozenset[str] | None] = frozenset()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in cls.__dict__:
+            cls._pure, cls._keywords = _style(cls.call)
+        if "build" in cls.__dict__:
+            cls.build = _kept(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "_cell", Cell())
+        vars(self)["_cell"] = Cell()
 
     # ------------------------------------------------------------------------------------- what layers define
 
-    def build(self, shape: Shape) -> dict[str, Weight]:
-        """The weights that inputs of this shape (batch first, as None) need, by name."""
+    def build(self, shape: Shape) -> dict[str, Any] | None:
+        """The weights that inputs of this shape (batch first, as None) need, by name; or calls of `add_weight`."""
         return {}
 
     def call(self, w: Weights, x: Any, ctx: Context) -> Any:
         """The output for an input, as a pure function."""
         raise NotImplementedError  # abstract
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output, for inputs (arrays) with a mask: the same one, if the layer supports masks."""
+        return mask if not isinstance(mask, list | dict) else next(iter(tree.leaves([mask])), None)
+
     # ---------------------------------------------------------------------------------------- what users call
 
-    def __call__(self, x: Any, *, training: bool = False, key: Key | None = None) -> Any:
-        """Record the layer when x is symbolic; compute, with fresh weights the first time, when x is an array.
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Record the layer when an input is symbolic; compute, with fresh weights the first time, on arrays.
 
         Args:
-            x: a Node or an array, or a list of them where the layer takes several.
-            training: whether to act as in training. Only for arrays.
-            key: a random key of the engine, or a seed, for layers that draw numbers.
+            x: a Node or an array, or a list or dict of them where the layer takes several.
+            training: whether to act as in training; None: as the layer or training around this call does.
+            key: a random key of the engine, or a seed, for layers that draw numbers. Only for arrays.
+            mask, initial_state, ...: what `call` takes beside x.
         """
-        if has_node(x):
-            specs = tree.map(lambda w: Spec(w.shape), self.specs_for(shape_of(x)))
-            return record(self, (x,), {}, lambda w, x: self.call(Weights(w), x, Context()), weights=specs)
-        several = isinstance(x, list | tuple) and any(engines.dispatch.of_type(type(v)) for v in x)
-        engine = engines.of(*x) if several else engines.of(x)
-        x = [engine.asarray(v) for v in x] if several else engine.asarray(x)
-        self.specs_for(shape_of(x))
-        context = Context(training, engine.key(key) if isinstance(key, int) else key)
+        key = kwargs.pop("key", None)
+        self._check_arguments(args, kwargs)
+        if has_node(args) or (kwargs and has_node(kwargs)):
+            return self._record(args, kwargs)
+        if here.run is not None:
+            return here.run.call(self, args, kwargs)
+        return self._eager(args, kwargs, key)
+
+    def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        kwargs = {name: value for name, value in kwargs.items() if value is not None}
+        self.build_for(args, kwargs)
+        specs = tree.from_items([(path, Spec(w.shape, w.dtype)) for path, (w, _) in parts.specs_of(self).items()])
+
+        def compute(w: Tree, *args: Any, **kwargs: Any) -> Any:
+            return Run(key=0).apply(self, w, args, kwargs)
+
+        return record(self, args, kwargs, compute, weights=specs)
+
+    def _eager(self, args: tuple[Any, ...], kwargs: dict[str, Any], key: Any) -> Any:
+        engine = engines.of(*tree.leaves([args, kwargs]))
+        args = tuple(_as_array(engine, x) for x in args)
+        kwargs = {name: v if isinstance(v, bool | None) else _as_array(engine, v) for name, v in kwargs.items()}
         with engines.engine(engine.name):
-            return self.call(Weights(self.arrays(engine)), x, context)
+            self.build_for(args, kwargs)
+            weights = self.arrays(engine)
+            run = Run(key=engine.key(key) if isinstance(key, int) else key)
+            value = run.apply(self, weights, args, kwargs)
+        run.close()
+        return value
+
+    def apply(self, w: Tree, *args: Any, ctx: Context | None = None, **kwargs: Any) -> Any:
+        """The layer, with all layers in it, as a pure function of its weights (a tree by path) and its inputs.
+
+        Args:
+            ctx: with the phase, the random key and, afterwards, the updates.
+        """
+        return (ctx or Context()).run.apply(self, w, args, kwargs)
+
+    def compute(self, w: Weights, args: tuple[Any, ...], kwargs: dict[str, Any], ctx: Context) -> Any:
+        """`call` in the way in which the class defines it."""
+        if self._pure:
+            return self.call(w, *args, ctx, **kwargs)
+        if self.takes("training") and "training" not in kwargs:
+            kwargs = {**kwargs, "training": ctx.training}
+        return self.call(*args, **kwargs)
+
+    @classmethod
+    def takes(cls, name: str) -> bool:
+        """Whether `call` has an argument of this name."""
+        return cls._keywords is None or name in cls._keywords
+
+    def _check_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if "_cell" not in vars(self):
+            raise ConfigurationError(f"{type(self).__name__}.__init__ must call super().__init__(**kwargs).")
+        if not args and not kwargs:
+            raise ConfigurationError(f"{self.label} was called without inputs. Write layer(x).")
+        if self._pure and len(args) != 1:
+            raise ConfigurationError(
+                f"{self.label} expected one x, received {len(args)}. Give several inputs as a list: layer([a, b])."
+            )
+        for name in kwargs:
+            if name not in ("training", "mask") and not self.takes(name):
+                known = {"training", "mask", "key", *(self._keywords or ())}
+                raise ConfigurationError(f"A call of {self.label} has no argument {name!r}. {nearest(name, known)}")
+
+    # --------------------------------------------------------------------------------------------- attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            self._set_trainable(value)
+        elif not self.has_own_init:
+            super().__setattr__(name, value)
+        else:
+            self._keep(name, value)
+
+    def _set_trainable(self, value: Any) -> None:
+        if not isinstance(value, bool | np.bool_):
+            raise ConfigurationError(f"{self.label} expected trainable to be True or False, received {value!r}.")
+        vars(self)["trainable"] = bool(value)
+        if "_cell" in vars(self):
+            Version.next()
+            for child in self.children.values():
+                child.trainable = value
+
+    def _keep(self, name: str, value: Any) -> None:
+        """An attribute of a layer that is written as in Keras."""
+        refs = vars(self).setdefault("_refs", {})
+        refs.pop(name, None)
+        if has_variable(value):
+            if isinstance(value, Variable) and value.layer is self:
+                self._rename(value, name)
+            refs[name] = value
+            vars(self).pop(name, None)
+            return
+        if here.run is not None and not here.run.building and any(True for _ in arrays_in(value)):
+            raise ConfigurationError(
+                f"{self.label} keeps an array as self.{name} while it computes. Arrays exist only while a step runs; "
+                f"return it, or keep it in a weight: add_weight(..., trainable=False) in build and assign in call."
+            )
+        if name == "name" and value is not None:
+            value = config.Text()(value)
+        vars(self)[name] = value
+        if next(parts.layers_in(value), None) is not None:
+            Version.next()
+            if "_cell" in vars(self):
+                self.cell.traced = False
+
+    def __getattr__(self, name: str) -> Any:
+        refs = vars(self).get("_refs", {})
+        if name in refs:
+            run = here.run
+            return values_of(refs[name]) if run is not None and run.holds(self) else refs[name]
+        if name.startswith("__"):
+            raise AttributeError(name)
+        public = [known for known in dir(self) if not known.startswith("_")]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}. {nearest(name, public)}")
+
+    # ------------------------------------------------------------------------------------------ layers inside
+
+    @property
+    def children(self) -> dict[str, Layer]:
+        """The layers directly inside this one, by their names in it."""
+        values = [value for name, value in vars(self).items() if name not in _FRAME]
+        found = list(parts.layers_in(values))
+        return parts.named(found, type(self).__name__) if found else {}
 
     # ------------------------------------------------------------------------------------------------ weights
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Ask for a weight, in `__init__` or `build`; keep what is returned as an attribute.
+
+        Args:
+            shape: of the array.
+            initializer: by default Glorot's uniform one for matrices; zeros where `dtype` is a whole-number type.
+            dtype: float32 by default.
+            trainable: whether gradients train it; other weights are changed with `assign` in `call`.
+            regularizer: a penalty added to the loss.
+            name: its part of the weight's path; by default the attribute's name.
+        """
+        if here.run is not None and not vars(self).get("_building"):
+            raise ConfigurationError(
+                f"{self.label} makes a weight while it computes; it would be a new one at every call. "
+                f"Make it in build or in __init__."
+            )
+        dtype = dtype or "float32"
+        initializer = initializer or ("glorot_uniform" if "float" in dtype else "zeros")
+        shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+        added = vars(self).setdefault("_added", {})
+        key = name or parts.free_name("weight", set(added))
+        if key in added:
+            raise ConfigurationError(f"{self.label} has a weight {key!r} already.")
+        added[key] = Weight(shape, get_initializer(initializer), regularizer, trainable, dtype), name is not None
+        return Variable(self, key)
+
+    def _rename(self, variable: Variable, name: str) -> None:
+        """A weight without a name of its own takes the attribute's."""
+        added = vars(self).get("_added", {})
+        if variable.name in added and not added[variable.name][1] and name not in added:
+            renamed = {name if key == variable.name else key: value for key, value in added.items()}
+            renamed[name] = renamed[name][0], True
+            vars(self)["_added"] = renamed
+            variable.name = name
+
+    def add_loss(self, value: Array) -> None:
+        """In `call`: add a scalar to what training makes small."""
+        if here.run is None:
+            raise ConfigurationError("add_loss counts inside call(), while the layer computes.")
+        here.run.add_loss(value)
 
     @property
     def cell(self) -> Cell:
@@ -189,29 +348,100 @@ class Layer(Configured, kind="layer"):
         return cell
 
     @property
+    def specs(self) -> dict[str, Weight]:
+        """What the layer itself asked for, by name; empty before the first call."""
+        return self.cell.specs or {}
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights are known."""
+        return self.cell.specs is not None
+
+    @built.setter
+    def built(self, value: bool) -> None:
+        pass  # programs written for Keras set it at the end of build
+
+    @property
     def label(self) -> str:
         """How errors name the layer."""
         return f"{type(self).__name__} {self.name!r}" if self.name else type(self).__name__
 
-    def specs_for(self, shape: Any) -> Tree:
-        """The weights (a tree of Weight) for inputs of a shape; fixed by the first shape that the layer meets."""
+    @property
+    def own_name(self) -> str:
+        """The name, or what a network would call the layer."""
+        return self.name or config.snake(type(self).__name__)
+
+    def build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Make sure that the weights of this layer and of all layers in it are known, for such arguments."""
+        given = [*args, *(value for name, value in kwargs.items() if name not in ("training", "mask"))]
+        self.specs_for(shape_of(given[0]))
+        if not self.cell.traced:
+            if self.children:
+                self._trace(args, kwargs)
+            self.cell.traced = True
+
+    def _trace(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Find the weights of the layers inside by computing with shapes alone."""
+        run = here.run
+        if run is not None and run.building and run.holds(self):
+            return  # the trace that is going on comes through here
+        tracing = Run(key=0)
+        tracing.building, tracing.free = True, FREE
+        leaves = [leaf for leaf in tree.leaves([args, kwargs]) if hasattr(leaf, "shape")]
+        specs = [Spec(_fixed(leaf.shape), _dtype_of(leaf)) for leaf in leaves]
+        self.cell.traced = True
+
+        def compute(arrays: list[Any]) -> Any:
+            value_of = {id(leaf): array for leaf, array in zip(leaves, arrays, strict=True)}
+            fill = functools.partial(tree.map, lambda leaf: value_of.get(id(leaf), leaf))
+            return tracing.apply(self, {}, fill(args), fill(kwargs))
+
+        try:
+            engines.current().abstract(compute, specs)
+        except NeuroloomError:
+            self.cell.traced = False
+            raise
+        self._check_called()
+
+    def _check_called(self) -> None:
+        idle = [path for layer, path in parts_of(self).paths.items() if not layer.built]
+        if idle:
+            warnings.warn(
+                f"{self.label} holds the layer {idle[0]!r} and never calls it in call(), so it has no weights and "
+                f"nothing trains it.",
+                stacklevel=3,
+            )
+
+    def specs_for(self, shape: Any) -> dict[str, Weight]:
+        """What the layer itself asks for with inputs of a shape; fixed by the first shape that it meets."""
         cell = self.cell
         if cell.specs is None:
-            cell.specs, cell.shape = self._build(shape), shape
+            self._build(shape)
         elif shape != cell.shape:
             self._check_same(shape)
-        return cell.specs
+        return cell.specs or {}
 
     def _build(self, shape: Any) -> dict[str, Weight]:
         try:
-            return self.build(shape)
+            made = flat(self.build(shape))
+            if self.cell.specs is None:  # the class has no build of its own
+                self._take_specs(made, shape)
+            return made
         except NeuroloomError:
             raise
         except (TypeError, IndexError, ValueError) as error:
             raise ShapeError(f"{self.label} cannot take inputs of shape {show_shape(shape)}: {error}.") from error
 
+    def _take_specs(self, made: dict[str, Weight], shape: Any) -> None:
+        """The weights are known from now on: what build returned, and what add_weight was asked for."""
+        added = {name: weight for name, (weight, _) in vars(self).get("_added", {}).items()}
+        self.cell.specs, self.cell.shape = {**added, **made}, shape
+        Version.next()
+
     def _check_same(self, shape: Any) -> None:
-        now, then = self._build(shape), self.cell.specs or {}
+        if self.has_own_init:
+            return  # building anew would make new weights; what does not fit, the call says
+        now, then = self._build(shape), self.specs
         for name, weight in then.items():
             if name not in now or now[name].shape != weight.shape:
                 needed = f" and would need {now[name].shape}" if name in now else ""
@@ -221,50 +451,236 @@ class Layer(Configured, kind="layer"):
                     f"Is a Flatten() missing?"
                 )
 
-    def arrays(self, engine: Engine | None = None) -> Tree:
-        """The weights as arrays of an engine (None: of whichever used them last); drawn the first time."""
+    def own_arrays(self, engine: Engine | None = None) -> dict[str, Array]:
+        """The layer's own weights, without those of layers in it; drawn the first time."""
         cell = self.cell
         if cell.specs is None:
             raise ShapeError(f"{self.label} has no weights yet: its input shape is unknown. Call it on data first.")
         if cell.arrays is None:
-            self.initialize(config.next_seed(), self.name or "")
-        return cell.arrays if engine is None else cell.on(engine)
+            self._draw(config.next_seed(), self.name or "")
+        found = cell.arrays if engine is None else cell.on(engine)
+        return found or {}
+
+    def arrays(self, engine: Engine | None = None) -> Tree:
+        """The weights, and those of all layers inside, as arrays of an engine (None: of whichever used them last)."""
+        found: dict[str, Any] = {}
+        for layer, keys in parts_of(self).keys.items():
+            if layer.specs or not keys:
+                place = found
+                for key in keys:
+                    place = place.setdefault(key, {})
+                place.update(layer.own_arrays(engine))
+        return found
+
+    def stamped_arrays(self, engine: Engine) -> tree.Stamped:
+        """The arrays with a stamp, a new one since any layer's, also of another network, were replaced."""
+        return tree.Stamped(self.arrays(engine), (id(self), Cell.stamp))
 
     def assign(self, arrays: Tree) -> None:
-        """Put arrays in the place of the weights."""
-        self.cell.put(arrays)
+        """Put arrays, a tree by path, in the place of all weights."""
+        for layer, keys in parts_of(self).keys.items():
+            if layer.specs:
+                place = arrays
+                for key in keys:
+                    place = place[key]
+                layer.cell.put({name: place[name] for name in dict.fromkeys(n.split("/")[0] for n in layer.specs)})
+
+    def assign_own(self, values: dict[str, Any]) -> None:
+        """Put arrays in the place of some of the layer's own weights, by name."""
+        now = dict(tree.items(self.own_arrays()))
+        self.cell.put(tree.from_items([(name, values.get(name, array)) for name, array in now.items()]))
 
     def initialize(self, seed: int, path: str) -> None:
-        """Draw the weights from a seed and the layer's path, unless they exist."""
+        """Draw the weights of this layer and of all in it, from a seed and their paths, unless they exist."""
+        for layer, inner in parts_of(self).paths.items():
+            layer._draw(seed, "/".join(p for p in (path, inner) if p))
+
+    def _draw(self, seed: int, path: str) -> None:
         if self.cell.arrays is None:
-            drawn = {
-                name: get_initializer(w.initializer)(w.shape, config.generator(seed, f"{path}/{name}"))
-                for name, w in (self.cell.specs or {}).items()
-            }
-            self.cell.put(drawn)
+            drawn = []
+            for name, w in self.specs.items():
+                array = get_initializer(w.initializer)(w.shape, config.generator(seed, f"{path}/{name}"))
+                drawn.append((name, array.astype(w.dtype, copy=False)))
+            self.cell.put(tree.from_items(drawn))
+
+    @property
+    def weights(self) -> Variables:
+        """All weights, those of layers inside too, in Keras's order."""
+        return variables_of(self)
+
+    variables = weights
+
+    @property
+    def trainable_weights(self) -> Variables:
+        """The weights that gradients train."""
+        trained = parts.specs_of(self)
+        return Variables(v for v in self.weights if trained[v.path][1])
+
+    trainable_variables = trainable_weights
+
+    @property
+    def non_trainable_weights(self) -> Variables:
+        """The weights that gradients do not train."""
+        trained = parts.specs_of(self)
+        return Variables(v for v in self.weights if not trained[v.path][1])
+
+    non_trainable_variables = non_trainable_weights
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in the order of `weights`."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Any) -> None:
+        """Replace all weights, given in the order of `weights`.
+
+        Raises:
+            ShapeError: another number of weights, or another shape.
+        """
+        variables = self.weights
+        if not isinstance(weights, list | tuple) or len(weights) != len(variables):
+            given = len(weights) if isinstance(weights, list | tuple) else repr(weights)
+            raise ShapeError(f"{self.label} has {len(variables)} weights, received {given}.")
+        for variable, value in zip(variables, weights, strict=True):
+            if np.shape(value) != variable.shape:
+                raise ShapeError(
+                    f"The weight {variable.path!r} expected an array of shape {variable.shape}, "
+                    f"received {np.shape(value)}."
+                )
+        for variable, value in zip(variables, weights, strict=True):
+            variable.assign(value)
+
+    # ---------------------------------------------------------------------------------------------- structure
 
     def signature(self) -> Any:
         names = [f.name for f in fields(self) if f.name not in ("name", "input_shape")]
-        return (type(self), *((name, config.signature(getattr(self, name))) for name in names))
+        own = (type(self), *((name, config.signature(getattr(self, name))) for name in names))
+        if not self.has_own_init:
+            return own
+        kept = {k: v for k, v in vars(self).items() if k not in _FRAME and k not in names and k != "name"}
+        weights = tuple((n, w.shape, w.dtype, w.trainable, config.signature(w.regularizer)) for n, w in self.specs.items())
+        return own, parts.attribute_signature(kept), weights
+
+    def copied(self, memo: dict[int, Any], number: Callable[[Any], Any] | None = None) -> Layer:
+        """A copy without arrays, with copies of the layers inside; see `parts.copied`."""
+        made = object.__new__(type(self))
+        memo[id(self)] = made
+        lifted = self.lifted if number is not None else ()
+        for name, value in vars(self).items():
+            if name in ("_cell", "_parts"):
+                continue
+            if number is not None and name in lifted:
+                vars(made)[name] = number(value)
+            else:
+                vars(made)[name] = parts.copied(value, memo, number)
+        cell = vars(made)["_cell"] = Cell()
+        cell.shape, cell.specs, cell.traced = self.cell.shape, self.cell.specs, self.cell.traced
+        if number is not None and cell.specs and not self.has_own_init:
+            cell.specs = flat(made.build(cell.shape))  # they hold the regularizers
+        return made
 
     def clone(self, **changes: Any) -> Layer:
         """A layer of the same configuration but for the changes, without arrays."""
+        if not changes:
+            return self.copied({})
         same = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         copy = type(self)(**{**same, **changes})
-        copy.cell.shape, copy.cell.specs = self.cell.shape, self.cell.specs
+        copy.cell.shape, copy.cell.specs, copy.cell.traced = self.cell.shape, self.cell.specs, self.cell.traced
         return copy
 
     def count_params(self) -> int:
         """Number of numbers in the weights."""
-        return sum(math.prod(w.shape) for w in tree.leaves(self.cell.specs))
+        return sum(math.prod(w.shape) for w, _ in parts.specs_of(self).values())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_parts"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        Version.next()
+
+
+_FRAME = frozenset(("_cell", "_parts", "_refs", "_added", "_arguments", "_building"))
+"""Entries of a layer that are the frame's own."""
+
+
+def _style(call: Callable[..., Any]) -> tuple[bool, frozenset[str] | None]:
+    """(whether `call` is a pure function (w, x, ctx, ...), its other arguments by name; None: it takes any)."""
+    parameters = list(inspect.signature(call).parameters.values())[1:]
+    names = [p.name for p in parameters]
+    pure = names[:1] == ["w"] and "ctx" in names
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return pure, None
+    return pure, frozenset(names[3:] if pure else names)
+
+
+def _kept(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build`, so that what it returns, or adds, is known from then on."""
+
+    @functools.wraps(build)
+    def wrapper(self: Layer, shape: Any, *rest: Any, **kwargs: Any) -> Any:
+        if vars(self).get("_building"):
+            return build(self, shape, *rest, **kwargs)  # super().build(...)
+        if self.has_own_init and self.built:
+            return {}
+        vars(self)["_building"] = True
+        try:
+            made = build(self, shape, *rest, **kwargs)
+        finally:
+            del vars(self)["_building"]
+        if self.cell.specs is None:
+            self._take_specs(flat(made), shape)
+        return made
+
+    return wrapper
+
+
+def flat(weights: Any) -> dict[str, Weight]:
+    """Weights in nested dicts, by path.
+
+    >>> list(flat({"gate": {"kernel": Weight((2, 1)), "bias": Weight((1,))}}))
+    ['gate/kernel', 'gate/bias']
+    """
+    return dict(tree.items(weights or {}))
+
+
+def _as_array(engine: Engine, x: Any) -> Any:
+    """An input as an array of the engine; lists and dicts of arrays stay such."""
+    if isinstance(x, list | tuple) and any(engines.dispatch.of_type(type(v)) for v in tree.leaves(x)):
+        return [_as_array(engine, v) for v in x]
+    if isinstance(x, dict):
+        return {name: _as_array(engine, v) for name, v in x.items()}
+    return engine.asarray(x)
+
+
+def _fixed(shape: Shape) -> tuple[int, ...]:
+    """A shape whose free lengths are numbers that stand for them."""
+    return tuple((2 if i == 0 else FREE) if n is None else n for i, n in enumerate(shape))
+
+
+def _dtype_of(x: Any) -> str:
+    return x.dtype if isinstance(x, Node) else engines.of(x).dtype_name(x)
+
+
+def variables_of(layer: Layer) -> Variables:
+    """The weights of a layer and of those in it, as objects known by their paths in it."""
+    found = Variables()
+    for inner, path in parts_of(layer).paths.items():
+        trained = sorted(inner.specs, key=lambda name: not inner.specs[name].trainable)
+        found += [Variable(inner, name, f"{path}/{name}" if path else name) for name in trained]
+    return found
 
 
 def shape_of(x: Any) -> Any:
     """The shape (batch first, as None) of an input, or a list of them."""
     if isinstance(x, list | tuple):
         return [shape_of(v) for v in x]
+    if isinstance(x, dict):
+        return {name: shape_of(v) for name, v in x.items()}
     if x.shape is None:
         raise ShapeError(f"A layer expected an input whose number of axes is known, received {x!r}.")
+    run = here.run
+    if run is not None and run.building:
+        return (None, *(None if n == run.free else n for n in tuple(x.shape)[1:]))
     return (None, *tuple(x.shape)[1:])
 
 
@@ -274,6 +690,8 @@ def show_shape(shape: Any) -> str:
     >>> show_shape((None, 8))
     '(?, 8)'
     """
+    if isinstance(shape, dict):
+        return "{" + ", ".join(f"{name}: {show_shape(s)}" for name, s in shape.items()) + "}"
     if isinstance(shape, list):
         return " and ".join(map(show_shape, shape))
     inner = ", ".join("?" if n is None else str(n) for n in shape)

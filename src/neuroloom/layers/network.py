@@ -7,10 +7,11 @@ from dataclasses import field
 from typing import Any, TypeVar
 
 from neuroloom import config, ops, tree
-from neuroloom.config import snake
-from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.layers.base import Cell, Context, Layer, Weight, Weights, show_shape
+from neuroloom.layers import parts
+from neuroloom.layers.base import Layer, Weight, show_shape
+from neuroloom.layers.parts import Version
+from neuroloom.layers.run import Context, Weights
 from neuroloom.ops.graph import Node, has_node, select, substitute, topological, walk
 from neuroloom.typing import Array, Tree
 
@@ -58,9 +59,14 @@ class Network(Layer):
             object.__setattr__(self, "outputs", outputs)
         self._set("order", topological(tree.leaves(self.outputs), tree.leaves(self.inputs)))
         self._check_connected()
-        self._set("names", _name_layers(self.order))
+        self._set("names", self._named())
         self._set("found", {})
         self._set("drawn", False)
+        self.cell.specs, self.cell.traced = {}, True  # the layers inside have their weights already
+
+    def _named(self) -> dict[Layer, str]:
+        found = [node.call for node in self.order if isinstance(node.call, Layer)]
+        return {layer: name for name, layer in parts.named(found, "network").items()}
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, f"_{name}", value)
@@ -98,30 +104,39 @@ class Network(Layer):
         """The layers by name, in the order in which data meet them."""
         return {name: layer for layer, name in self.names.items()}
 
+    @property
+    def children(self) -> dict[str, Layer]:
+        return self.layers
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_found": {}}  # a copy finds its own
+        return {**super().__getstate__(), "_found": {}}  # a copy finds its own
 
     def once(self, find: Callable[[Network], Found]) -> Found:
-        """`find(self)`, looked for the first time only: for what follows from the structure."""
+        """`find(self)`, looked for anew only when layers have changed: for what follows from the structure."""
         found: dict[Any, Any] = vars(self)["_found"]
+        if found.get("version") != Version.now:
+            found.clear()
+            found["version"] = Version.now
         if find not in found:
             found[find] = find(self)
         return found[find]
 
     # ---------------------------------------------------------------------------------------------- computing
 
-    def __call__(self, x: Any, *, training: bool = False, key: Any = None) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As for any layer; several inputs are given as a list or dict like `inputs`."""
-        if isinstance(x, dict) and isinstance(self.inputs, dict):
-            x = self._by_name(x)
-        if has_node(x) and not isinstance(x, Node) and not isinstance(self.inputs, list | tuple):
-            raise ShapeError(f"{self.label} expected one input, received {len(x)}.")
-        return super().__call__(x, training=training, key=key)
+        if args and isinstance(args[0], dict) and isinstance(self.inputs, dict):
+            args = (self._by_name(args[0]), *args[1:])
+        if args and isinstance(args[0], list | tuple) and has_node(args) and isinstance(self.inputs, Node):
+            raise ShapeError(f"{self.label} expected one input, received {len(args[0])}.")
+        return super().__call__(*args, **kwargs)
 
     def call(self, w: Weights, x: Any, ctx: Context) -> Any:
         value_of = self._ends(x)
-        for node, value in self.walk(w, value_of, ctx):
+        for node, value in self.walk(value_of, ctx):
             value_of[node] = value
+            if not isinstance(node.call, Layer):
+                ctx.run.seen(ctx.path, _op_name(node), value)
         return tree.map(value_of.__getitem__, self.outputs)
 
     def _by_name(self, x: dict[str, Any]) -> list[Any]:
@@ -136,40 +151,19 @@ class Network(Layer):
             return {node: x[name] for name, node in self.inputs.items()}
         return dict(zip(tree.leaves(self.inputs), tree.leaves(x), strict=True))
 
-    def walk(self, w: Weights, value_of: dict[Node, Any], ctx: Context) -> Iterator[tuple[Node, Any]]:
+    def walk(self, value_of: dict[Node, Any], ctx: Context) -> Iterator[tuple[Node, Any]]:
         """Each Node and its value, in order, from those of the inputs; the caller keeps them in `value_of`."""
-        names = self.names
+        run = ctx.run
 
         def apply(node: Node) -> Any:
-            name, arg = names[node.call], node.args[0]
-            given = value_of[arg] if type(arg) is Node else substitute(value_of, arg)
-            return node.call.call(Weights(w.get(name, {})), given, ctx.child(name))
+            return run.call(node.call, substitute(value_of, node.args), substitute(value_of, node.kwargs))
 
         return walk(self.order, value_of, Layer, apply)
 
-    def first_not_finite(self, w: Weights, x: Any, ctx: Context) -> str | None:
-        """The path of the first layer or operation whose output has a NaN or an infinity; None if all are finite."""
-        value_of = self._ends(x)
-        for node, value in self.walk(w, value_of, ctx):
-            value_of[node] = value
-            if all(bool(ops.all(ops.isfinite(v))) for v in tree.leaves(value) if "float" in str(v.dtype)):
-                continue
-            name = self.names.get(node.call, _op_name(node))
-            if isinstance(node.call, Network):
-                inside = node.call.first_not_finite(Weights(w.get(name, {})), value_of[node.args[0]], ctx.child(name))
-                return f"{name}/{inside}" if inside else name
-            return name
-        return None
-
     # ------------------------------------------------------------------------------------------------ weights
 
-    def specs_for(self, shape: Any = None) -> Tree:
-        if shape is not None:
-            self._check_inputs(shape)
-        return {name: specs for layer, name in self.names.items() if (specs := _specs(layer))}
-
-    def _check_inputs(self, shape: Any) -> None:
-        shapes = shape if isinstance(shape, list) else [shape]
+    def specs_for(self, shape: Any) -> dict[str, Weight]:
+        shapes = shape if isinstance(shape, list) else tree.leaves(shape) if isinstance(shape, dict) else [shape]
         for node, got in zip(tree.leaves(self.inputs), shapes, strict=False):
             fits = len(got) == len(node.shape) and all(
                 n is None or m is None or n == m for n, m in zip(node.shape, got, strict=True)
@@ -178,32 +172,12 @@ class Network(Layer):
                 raise ShapeError(
                     f"{self.label} expected an input of shape {show_shape(node.shape)}, received {show_shape(got)}."
                 )
-
-    def arrays(self, engine: Engine | None = None) -> Tree:
-        return {name: layer.arrays(engine) for name, layer in self.once(_with_weights)}
-
-    def stamped_arrays(self, engine: Engine) -> tree.Stamped:
-        """The arrays with a stamp, a new one since any layer's, also of another network, were replaced."""
-        arrays = self.arrays(engine)
-        return tree.Stamped(arrays, (id(self), Cell.stamp))
-
-    def assign(self, arrays: Tree) -> None:
-        for name, values in arrays.items():
-            self.layers[name].assign(values)
+        return {}
 
     def initialize(self, seed: int, path: str) -> None:
-        if vars(self)["_drawn"]:
-            return
-        for name, layer in self.layers.items():
-            layer.initialize(seed, f"{path}/{name}" if path else name)
-        self._set("drawn", True)
-
-    def count_params(self) -> int:
-        return sum(layer.count_params() for layer in self.layers.values())
-
-    def weights(self) -> dict[str, tuple[Weight, bool]]:
-        """path -> (what the layer asked for, whether gradients train it)."""
-        return dict(_walk(self, "", self.trainable))
+        if not vars(self)["_drawn"]:
+            super().initialize(seed, path)
+            self._set("drawn", True)
 
     # ---------------------------------------------------------------------------------------------- structure
 
@@ -241,19 +215,25 @@ class Network(Layer):
             trainable=self.trainable,
         )
         copy._set("names", names)
+        copy.cell.specs, copy.cell.traced = {}, True
         return copy
 
-    def clone(self, **changes: Any) -> Network:
-        copies = {layer: layer.clone() for layer in self.names}
-        return self.rebuilt(lambda node: copies.get(node.call, node.call))
+    def copied(self, memo: dict[int, Any], number: Callable[[Any], Any] | None = None) -> Network:
+        copies = {layer: parts.copied(layer, memo, number) for layer in self.names}
+        made = memo[id(self)] = self.rebuilt(lambda node: copies.get(node.call, node.call))
+        return made
 
     # ------------------------------------------------------------------------------------------ configuration
 
     def get_config(self) -> dict[str, Any]:
         """The graph as JSON values: layers once each, nodes with references by number."""
+        with config.sharing():
+            return self._config()
+
+    def _config(self) -> dict[str, Any]:
         number = {node: i for i, node in enumerate(self.order)}
         place = {layer: i for i, layer in enumerate(self.names)}
-        layers = [{"name": name, **_layer_json(layer)} for layer, name in self.names.items()]
+        layers = [{"name": name, **config.object_json(layer)} for layer, name in self.names.items()]
         nodes = [_node_json(node, number, place) for node in self.order]
         ends = {"inputs": _encode(self.inputs, number), "outputs": _encode(self.outputs, number)}
         own: dict[str, Any] = {"name": self.name} if self.name else {}
@@ -263,9 +243,11 @@ class Network(Layer):
     @classmethod
     def from_config(cls, config_: dict[str, Any]) -> Network:
         """The inverse of `get_config`; classes and operations are looked up by name."""
-        layers: list[Layer] = [
-            config.get("layer", {"class": entry["class"], "config": entry["config"]}) for entry in config_["layers"]
-        ]
+        with config.sharing():
+            layers: list[Layer] = [
+                config.object_from_json("layer", {k: v for k, v in entry.items() if k != "name"})
+                for entry in config_["layers"]
+            ]
         nodes: list[Node] = []
         for entry in config_["nodes"]:
             nodes.append(_node_from_json(entry, nodes, layers))
@@ -296,54 +278,7 @@ def _op_name(node: Node) -> str:
     return getattr(node.call, "__name__", "")
 
 
-def _with_weights(network: Network) -> list[tuple[str, Layer]]:
-    return [(name, layer) for layer, name in network.names.items() if _specs(layer)]
-
-
-def _specs(layer: Layer) -> Tree:
-    return layer.specs_for() if isinstance(layer, Network) else layer.cell.specs
-
-
-def _walk(network: Network, prefix: str, trainable: bool) -> list[tuple[str, tuple[Weight, bool]]]:
-    found: list[tuple[str, tuple[Weight, bool]]] = []
-    for name, layer in network.layers.items():
-        path, trains = f"{prefix}{name}", trainable and layer.trainable
-        if isinstance(layer, Network):
-            found += _walk(layer, f"{path}/", trains)
-        else:
-            specs = layer.cell.specs or {}
-            found += [(f"{path}/{key}", (weight, trains and weight.trainable)) for key, weight in specs.items()]
-    return found
-
-
-def _name_layers(order: list[Node]) -> dict[Layer, str]:
-    """Given names, and class names with numbers for the rest."""
-    layers = list(dict.fromkeys(node.call for node in order if isinstance(node.call, Layer)))
-    given = [layer.name for layer in layers if layer.name]
-    for name in given:
-        if given.count(name) > 1:
-            raise ConfigurationError(f"Two different layers have the name {name!r}; names in a network are unique.")
-    names: dict[Layer, str] = {}
-    taken = set(given)
-    for layer in layers:
-        names[layer] = layer.name or _free_name(snake(type(layer).__name__), taken)
-        taken.add(names[layer])
-    return names
-
-
-def _free_name(base: str, taken: set[str]) -> str:
-    return (
-        base
-        if base not in taken
-        else next(f"{base}_{i}" for i in range(1, len(taken) + 2) if f"{base}_{i}" not in taken)
-    )
-
-
 # ------------------------------------------------------------------------------------------------ graph as JSON
-
-
-def _layer_json(layer: Layer) -> dict[str, Any]:
-    return {"class": type(layer).__name__, "config": layer.get_config()}
 
 
 def _node_json(node: Node, number: dict[Node, int], place: dict[Layer, int]) -> dict[str, Any]:
@@ -351,7 +286,8 @@ def _node_json(node: Node, number: dict[Node, int], place: dict[Layer, int]) -> 
         own = {"name": node.name} if node.name else {}
         return {"input": {"shape": list(node.shape[1:]), "dtype": node.dtype, **own}}
     if isinstance(node.call, Layer):
-        return {"layer": place[node.call], "args": _encode(list(node.args), number)}
+        own = {"kwargs": _encode(node.kwargs, number)} if node.kwargs else {}
+        return {"layer": place[node.call], "args": _encode(list(node.args), number), **own}
     if node.call is select:
         return {"part": node.args[1], "of": number[node.args[0]]}
     if _OPS.get(_op_name(node)) is not node.call:
@@ -374,7 +310,7 @@ def _node_from_json(entry: dict[str, Any], nodes: list[Node], layers: list[Layer
         return nodes[entry["of"]][entry["part"]]
     args = _decode(entry["args"], nodes)
     if "layer" in entry:
-        return layers[entry["layer"]](*args)
+        return layers[entry["layer"]](*args, **_decode(entry.get("kwargs", {"dict": {}}), nodes))
     if entry["op"] not in _OPS:
         raise ConfigurationError(f"Unknown operation {entry['op']!r} in the model's graph.")
     return _OPS[entry["op"]](*args, **_decode(entry["kwargs"], nodes))

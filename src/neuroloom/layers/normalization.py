@@ -52,7 +52,7 @@ class BatchNormalization(Layer):
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
         axis = self.axis % len(x.shape)
         along = tuple(i for i in range(len(x.shape)) if i != axis)
-        if ctx.training and self.trainable:
+        if ctx.training and self.trainable and ctx.trainable:
             mean, variance = ops.mean(x, axis=along), ops.var(x, axis=along)
             for name, old, new in (("mean", w.moving_mean, mean), ("variance", w.moving_variance, variance)):
                 ctx.update(f"moving_{name}", ops.stop_gradient(self.momentum * old + (1 - self.momentum) * new))

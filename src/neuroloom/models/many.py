@@ -13,7 +13,8 @@ import numpy as np
 from neuroloom import config, engines, tree
 from neuroloom.data.sources import train_validation_split
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, nearest
-from neuroloom.layers import Layer, Network
+from neuroloom.layers import Layer
+from neuroloom.layers.parts import layers_in, parts_of
 from neuroloom.models.members import Members
 from neuroloom.models.model import HELD_OUT, Model, _checked, _whole
 from neuroloom.models.shard import Data
@@ -271,18 +272,9 @@ def check_members(models: Sequence[Any]) -> None:
 
 
 def _layers(model: Model) -> list[Layer]:
-    """All layers, those of models inside too."""
-    found: list[Layer] = []
-    waiting: list[Any] = list(model.network.names) if model._network is not None else list(vars(model)["_chain"])
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, Model):
-            one = one._network
-        if isinstance(one, Network):
-            waiting += one.names
-        elif isinstance(one, Layer):
-            found.append(one)
-    return found
+    """All layers, those of layers and models inside too."""
+    given = [model.network] if model._network is not None else list(layers_in(vars(model)["_chain"]))
+    return [layer for one in given for layer in parts_of(one).paths]
 
 
 def _own_callbacks(callbacks: Callbacks, i: int) -> list[Callback]:

@@ -19,8 +19,9 @@ from neuroloom import config, engines, files, tree
 from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
-from neuroloom.layers import Context, Network
-from neuroloom.layers.base import Weights
+from neuroloom.layers import Network
+from neuroloom.layers.parts import specs_of
+from neuroloom.layers.run import FiniteRun
 from neuroloom.models.structure import Structure
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
@@ -281,7 +282,7 @@ class Model(Structure):
 
     def _split(self, engine: Engine) -> tuple[dict[str, Array], dict[str, Array]]:
         """(weights that training changes, other weights), by path."""
-        trained = self.network.weights()
+        trained = specs_of(self.network)
         arrays = dict(tree.items(self.network.arrays(engine)))
         params = {path: arrays[path] for path, (_, trains) in trained.items() if trains}
         return params, {path: arrays[path] for path in trained if path not in params}
@@ -360,9 +361,9 @@ class Model(Structure):
         bad = self._weight_not_finite(engine)
         if bad:
             return f"The weight {bad!r} is not finite since the step before: its gradient overflowed."
-        ctx = Context(True, engine.fold_in(engine.key(self._seed), int(self._step)))
-        arrays = Weights(self.network.arrays(engine))
-        layer = self.network.first_not_finite(arrays, inputs_of(self.network, batch["x"]), ctx)
+        run = FiniteRun(True, engine.fold_in(engine.key(self._seed), int(self._step)))
+        run.apply(self.network, self.network.arrays(engine), (inputs_of(self.network, batch["x"]),))
+        layer = run.found
         return f"The first layer whose output is not finite: {layer!r}." if layer else "All layers' outputs are finite."
 
     def _weight_not_finite(self, engine: Engine) -> str | None:
@@ -461,7 +462,7 @@ class Model(Structure):
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Read weights that `save` or `save_weights` wrote for the same structure."""
-        shapes = {p: tuple(w.shape) for p, (w, _) in self.network.weights().items()}
+        shapes = {p: tuple(w.shape) for p, (w, _) in specs_of(self.network).items()}
         self.set_weights(files.read_weights(path, shapes))
 
 

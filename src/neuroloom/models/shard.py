@@ -11,6 +11,7 @@ import numpy as np
 
 from neuroloom import engines, tree
 from neuroloom.engines import Engine
+from neuroloom.layers.parts import specs_of
 from neuroloom.models.model import Model
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import Runner, Task
@@ -179,7 +180,7 @@ class Shard:
         """The weights that the models have: {"params", "frozen"}, each path's stacked."""
         every = [dict(tree.items(model.network.arrays())) for model in self.models]
         found: Tree = {"params": {}, "frozen": {}}
-        for path, (_, trains) in self.models[0].network.weights().items():
+        for path, (_, trains) in specs_of(self.models[0].network).items():
             found["params" if trains else "frozen"][path] = self._stacked([arrays[path] for arrays in every])
         for model in self.models:
             model._replaced = False

@@ -11,6 +11,8 @@ from neuroloom import config, engines, tree
 from neuroloom.errors import ConfigurationError, ShapeError, nearest
 from neuroloom.layers import Layer, Network
 from neuroloom.layers.base import show_shape
+from neuroloom.layers.parts import specs_of
+from neuroloom.layers.run import here
 from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
 from neuroloom.typing import Array
@@ -80,12 +82,16 @@ class Structure:
         """The shape of the output (None: free), or a list or dict of shapes."""
         return tree.map(lambda node: node.shape, self.network.outputs)
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
         self._build_for(x)
-        if not has_node(x):
+        if not has_node(x) and here.run is None:
             self._draw()
-        return self.network(x, training=training)
+        return self.network(x, training=training, mask=mask)
+
+    def __layer__(self) -> Layer | None:
+        """The model as a part of a layer."""
+        return self._network
 
     def _build_for(self, x: Any) -> None:
         """Make sure that there is a network; a Sequential may make it from data."""
@@ -101,12 +107,12 @@ class Structure:
         """Copies of all weights by path, such as 'encoder/dense_1/kernel'."""
         self._draw()
         arrays = dict(tree.items(self.network.arrays()))  # jax returns dicts with sorted keys
-        return {path: _copy(arrays[path]) for path in self.network.weights()}
+        return {path: _copy(arrays[path]) for path in specs_of(self.network)}
 
     @property
     def trainable_weights(self) -> dict[str, np.ndarray]:
         """Copies of the weights that training changes, by path."""
-        trained = self.network.weights()
+        trained = specs_of(self.network)
         return {path: array for path, array in self.weights.items() if trained[path][1]}
 
     def get_weights(self) -> list[np.ndarray]:
@@ -120,7 +126,7 @@ class Structure:
             ShapeError: another number of weights, another path or another shape.
         """
         self._draw()
-        shapes = {path: w.shape for path, (w, _) in self.network.weights().items()}
+        shapes = {path: w.shape for path, (w, _) in specs_of(self.network).items()}
         given = dict(weights) if isinstance(weights, Mapping) else self._by_order(list(weights), shapes)
         for path in given:
             if path not in shapes:

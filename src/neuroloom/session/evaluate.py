@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from neuroloom import tree
+from neuroloom import layers, tree
 from neuroloom.engines import Engine
-from neuroloom.layers import Context, Layer
-from neuroloom.layers.base import Weights
+from neuroloom.layers import Layer
 from neuroloom.ops import draws
-from neuroloom.ops.graph import Node, topological, walk
+from neuroloom.ops.graph import Node, substitute, topological, walk
 from neuroloom.session.graph import Tensor, Variable
 from neuroloom.typing import Array
 
@@ -87,11 +86,11 @@ class Run:
         if isinstance(node.call, Special):
             return node.call.apply(self, node)
         variables = node.graph.weights[node.call]
-        weights = Weights(tree.from_items([(path, self.state[v]) for path, v in variables.items()]))
-        context = Context(self.training, self._layer_key(node) if self.training else None)
-        given = [self.values[n] for n in node.parents()]
-        value = node.call.call(weights, given[0] if isinstance(node.args[0], Node) else given, context)
-        for path, new in context.updates.items():
+        weights = tree.from_items([(path, self.state[v]) for path, v in variables.items()])
+        run = layers.Run(self.training, self._layer_key(node) if self.training else None)
+        args, kwargs = substitute(self.values, node.args), substitute(self.values, node.kwargs)
+        value = run.apply(node.call, weights, args, kwargs)
+        for path, new in run.updates.items():
             self.change(variables[path], new, node.number)
         return value
 

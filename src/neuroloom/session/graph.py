@@ -17,8 +17,9 @@ import numpy as np
 from neuroloom import config, engines, initializers, tree
 from neuroloom.engines import Spec
 from neuroloom.errors import ConfigurationError, GraphError, ShapeError, nearest
-from neuroloom.layers import Layer, Network
-from neuroloom.layers.base import path_number
+from neuroloom.layers import Layer
+from neuroloom.layers.parts import specs_of
+from neuroloom.layers.run import path_number
 from neuroloom.ops.graph import Node, Recorder, infer
 from neuroloom.plots.diagram import Box, Drawing, draw
 from neuroloom.typing import Shape, Tree
@@ -197,11 +198,10 @@ class Graph(Recorder):
         if layer not in self.weights:
             scope = self.unique(layer.name or config.snake(type(layer).__name__))
             seed = config.next_seed() if self.seed is None else self.seed
-            specs = layer.specs_for() if isinstance(layer, Network) else layer.cell.specs
             made = {}
-            for path, weight in tree.items(specs or {}):
+            for path, (weight, trains) in specs_of(layer).items():
                 drawn = initializers.get(weight.initializer)(weight.shape, config.generator(seed, f"{scope}/{path}"))
-                made[path] = Variable.at(self, f"{scope}/{path}", drawn, weight.trainable and layer.trainable)
+                made[path] = Variable.at(self, f"{scope}/{path}", drawn, trains)
             self.weights[layer], self._scope_of[layer] = made, scope
         return self._scope_of[layer]
 

@@ -7,14 +7,12 @@ one structure, one signature and one program.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from neuroloom.config import Configured
-from neuroloom.layers import Layer, Network
-from neuroloom.layers.base import Cell
+from neuroloom.layers.parts import copied
 from neuroloom.training.step import Task
 
 T = TypeVar("T", bound=Configured)
@@ -59,30 +57,5 @@ def _replaced(task: Task, fn: Callable[[Any], Any]) -> Task:
 
 
 def with_numbers(value: T, fn: Callable[[Any], Any]) -> T:
-    """`value` with `fn(number)` for each lifted number in it; its weights are left out where something changes."""
-    if isinstance(value, Network):
-        copies = {layer: with_numbers(layer, fn) for layer in value.names}
-        return value.rebuilt(lambda node: copies.get(node.call, node.call))  # type: ignore[return-value]
-    old = {f.name: getattr(value, f.name) for f in fields(value)}  # type: ignore[arg-type]
-    new = {name: _one(part, fn, name in value.lifted) for name, part in old.items()}
-    changed = {name: part for name, part in new.items() if part is not old[name]}
-    return _changed(value, changed) if changed else value
-
-
-def _one(value: Any, fn: Callable[[Any], Any], lifted: bool) -> Any:
-    if lifted:
-        return fn(value)
-    return with_numbers(value, fn) if isinstance(value, Configured) else value
-
-
-def _changed(value: T, changed: dict[str, Any]) -> T:
-    """A copy with other fields. The constructor is passed by: its checks know numbers, not arrays of a program."""
-    made = copy.copy(value)
-    for name, part in changed.items():
-        object.__setattr__(made, name, part)
-    if isinstance(value, Layer) and isinstance(made, Layer):
-        cell = Cell()
-        cell.shape = value.cell.shape
-        cell.specs = None if value.cell.specs is None else made.build(cell.shape)  # they hold the regularizers
-        object.__setattr__(made, "_cell", cell)
-    return made
+    """A copy of `value`, without weights, with `fn(number)` for each lifted number in it."""
+    return copied(value, {}, fn)

@@ -12,8 +12,8 @@ import numpy as np
 
 from neuroloom import tree
 from neuroloom.engines import Engine
-from neuroloom.layers import Context, Network
-from neuroloom.layers.base import Weights
+from neuroloom.layers import Network, Run
+from neuroloom.layers.parts import copied, signature_of
 from neuroloom.training.feed import row_bytes
 from neuroloom.training.loop import program
 from neuroloom.training.rows import Check
@@ -52,7 +52,7 @@ _keys: WeakValueDictionary[Any, _Key] = WeakValueDictionary()
 
 
 def _key(network: Network) -> _Key:
-    return _keys.setdefault(("predict", network.signature()), _Key())
+    return _keys.setdefault(("predict", signature_of(network)), _Key())
 
 
 def predict(engine: Engine, network: Network, inputs: list[np.ndarray], check: Check, batch_size: int | None) -> Tree:
@@ -79,9 +79,9 @@ def _program(engine: Engine, network: Network, n: int, size: int) -> Function:
     """The network's outputs, on their way, for pieces of n rows: a function of its inputs."""
     key = network.once(_key)
     if engine.compiles or device_of(engine) != "cpu" or not _is_to_record(network, n, size):
-        run = program(engine, key, lambda: _forward(network.clone())).run
+        run = program(engine, key, lambda: _forward(copied(network, {}))).run
         return functools.partial(run, network.arrays(engine))
-    run = program(engine, ("recorded", key), lambda: engine.recorded(_forward(network.clone()))).run
+    run = program(engine, ("recorded", key), lambda: engine.recorded(_forward(copied(network, {})))).run
     return functools.partial(run, network.stamped_arrays(engine))
 
 
@@ -96,7 +96,7 @@ def _bytes(network: Network) -> list[int]:
 
 
 def _forward(network: Network) -> Function:
-    return lambda arrays, x: network.call(Weights(arrays), inputs_of(network, x), Context())
+    return lambda arrays, x: Run().apply(network, arrays, (inputs_of(network, x),))
 
 
 def _piece(network: Network, inputs: list[np.ndarray]) -> int:

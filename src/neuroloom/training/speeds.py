@@ -206,7 +206,7 @@ def _layers(network: Network) -> Iterator[tuple[Layer, Node]]:
 def _products(layer: Layer) -> int:
     if isinstance(layer, Embedding):
         return 0
-    return sum(math.prod(w.shape) for w in (layer.cell.specs or {}).values() if len(w.shape) > 1)
+    return sum(math.prod(w.shape) for w in layer.specs.values() if len(w.shape) > 1)
 
 
 def _positions(layer: Layer, node: Node) -> int:

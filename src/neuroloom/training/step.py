@@ -16,8 +16,8 @@ from typing import Any
 
 from neuroloom import activations, config, engines, ops, regularizers, tree
 from neuroloom.engines import Engine
-from neuroloom.layers import Context, Layer, Network
-from neuroloom.layers.base import Weights
+from neuroloom.layers import Layer, Network, Run
+from neuroloom.layers.parts import copied, signature_of, specs_of
 from neuroloom.losses import Loss, reduce
 from neuroloom.metrics import Metric
 from neuroloom.ops.graph import Node
@@ -68,11 +68,11 @@ class Task:
         if optimizer is not None and not isinstance(optimizer.learning_rate, Schedule):
             optimizer = replace(optimizer, learning_rate=1.0)  # the rate is part of the state, not of the program
         optimizer = optimizer and optimizer.signature()
-        return self.network.signature(), tuple(t.signature() for t in self.targets), optimizer, self.precision
+        return signature_of(self.network), tuple(t.signature() for t in self.targets), optimizer, self.precision
 
     def detached(self) -> Task:
         """A copy that holds no weights, for compiled programs to keep; outputs in logits form where losses want it."""
-        network, endings = _with_logits(self.network.clone(), self.targets)
+        network, endings = _with_logits(copied(self.network, {}), self.targets)
         return replace(self, network=network, endings=endings)
 
     @property
@@ -137,9 +137,9 @@ class Task:
         """What a batch says: the gradient, updates of other weights, the loss, its parts, the sums of the metrics."""
 
         def loss_of(params: Tree) -> tuple[Array, Any]:
-            ctx = Context(True, key)
-            total, parts = self._forward(params, frozen, batch, ctx)
-            return total, (parts, ctx.updates)
+            run = Run(True, key)
+            total, parts = self._forward(params, frozen, batch, run)
+            return total, (parts, run.updates)
 
         assert self.optimizer is not None
         (total, ((losses, outputs), updates)), grads = engines.current().value_and_grad(loss_of)(params)
@@ -148,16 +148,16 @@ class Task:
 
     def _judge(self, params: Tree, frozen: Tree, batch: Tree) -> tuple[Any, ...]:
         """The loss of a batch, its parts, the sums of the metrics."""
-        total, (losses, outputs) = self._forward(params, frozen, batch, Context())
+        total, (losses, outputs) = self._forward(params, frozen, batch, Run())
         return total, losses, self._sums(batch, outputs)
 
-    def _forward(self, params: Tree, frozen: Tree, batch: Tree, ctx: Context) -> tuple[Array, Any]:
+    def _forward(self, params: Tree, frozen: Tree, batch: Tree, run: Run) -> tuple[Array, Any]:
         """Total loss; the losses of the outputs that have one; the outputs that have metrics, not activated yet."""
-        dtype = self.precision if ctx.training else "float32"
+        dtype = self.precision if run.training else "float32"
         weights = tree.from_items([*self._in(dtype, params).items(), *self._in(dtype, frozen).items()])
-        raw = tree.leaves(self.network.call(Weights(weights), inputs_of(self.network, batch["x"], dtype), ctx))
+        raw = tree.leaves(run.apply(self.network, weights, (inputs_of(self.network, batch["x"], dtype),)))
         raw = raw if dtype == "float32" else [ops.cast(output, "float32") for output in raw]
-        total, losses, outputs = self._penalty(params), [], []
+        total, losses, outputs = self._penalty(params) + sum(run.losses), [], []
         for target, ending, y, output in zip(self.targets, self.endings, batch["y"], raw, strict=True):
             if target.loss is not None:
                 values = getattr(target.loss, "logit_values" if ending else "values")
@@ -170,7 +170,7 @@ class Task:
         """The weights as the layers see them; running statistics stay as they are."""
         if dtype == "float32":
             return weights
-        learned = {path for path, (weight, _) in self.network.weights().items() if weight.trainable}
+        learned = {path for path, (weight, _) in specs_of(self.network).items() if weight.trainable}
         return {path: ops.cast(value, dtype) if path in learned else value for path, value in weights.items()}
 
     def _penalty(self, params: Tree) -> Any:
@@ -180,7 +180,7 @@ class Task:
     def _penalties(self) -> list[tuple[str, regularizers.Regularizer]]:
         return [
             (path, regularizers.get(weight.regularizer))
-            for path, (weight, trained) in self.network.weights().items()
+            for path, (weight, trained) in specs_of(self.network).items()
             if weight.regularizer is not None and trained
         ]
 

@@ -1,0 +1,343 @@
+"""The run of layers: what is open while a network computes.
+
+A run knows the weights of every layer in a tree of layers, the phase, the random key, the new values of weights that
+move without gradients, extra losses, and the masks of what has been computed. A layer that is called on arrays while a
+run is open asks the run for its weights; so layers hold layers, and `x + self.inner(x)` is all there is to write.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+import zlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neuroloom import engines, tree
+from neuroloom.errors import ConfigurationError
+from neuroloom.layers.parts import Parts, parts_of
+from neuroloom.typing import Array, Key, Tree
+
+if TYPE_CHECKING:
+    from neuroloom.layers.base import Layer
+
+
+class Weights(dict[str, Any]):
+    """A layer's arrays by name: `w.kernel` is `w["kernel"]`."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            value = self[name]
+        except KeyError:
+            raise AttributeError(f"This layer has no weight {name!r}; it has {', '.join(self) or 'none'}.") from None
+        return Weights(value) if type(value) is dict else value
+
+
+class Context:
+    """What a call needs beyond weights and inputs: a layer's view of the run.
+
+    Attributes:
+        training: whether the call is part of training (dropout drops, statistics move).
+        path: of the layer in the network that runs.
+    """
+
+    __slots__ = ("path", "run")
+
+    def __init__(
+        self,
+        training: bool = False,
+        key: Key | None = None,
+        path: str = "",
+        run: Run | None = None,
+    ) -> None:
+        self.run = Run(training, key) if run is None else run
+        self.path = path
+
+    @property
+    def training(self) -> bool:
+        return self.run.training
+
+    @property
+    def trainable(self) -> bool:
+        """Whether neither the layer nor a layer around it is frozen."""
+        return self.run.trains.get(self.path, True)
+
+    @property
+    def updates(self) -> dict[str, Array]:
+        """path -> new value of weights that are not trained by gradients."""
+        return self.run.updates
+
+    def child(self, name: str) -> Context:
+        """The context of a layer inside this one."""
+        return Context(path=_joined(self.path, name), run=self.run)
+
+    def key(self) -> Key:
+        """A fresh random key, determined by the step's key, the layer's path and the number of earlier calls."""
+        return self.run.draw(self.path)
+
+    def update(self, name: str, value: Array) -> None:
+        """Give a weight that moves without gradients, such as a running mean, a new value."""
+        self.run.update(self.path, name, value)
+
+    def add_loss(self, value: Array) -> None:
+        """Add a scalar to what training makes small."""
+        self.run.add_loss(value)
+
+
+class Run:
+    """One computation of a layer with all layers in it.
+
+    Attributes:
+        training: whether it is part of training.
+        updates: path -> new value of weights that move without gradients.
+        losses: scalars that layers add to the loss.
+        trains: path -> False for frozen layers.
+        building: whether layers that have no weights yet get them now (see `Layer.build`).
+    """
+
+    def __init__(self, training: bool = False, key: Key | None = None) -> None:
+        self.training, self._key = training, key
+        self.updates: dict[str, Array] = {}
+        self.losses: list[Array] = []
+        self.trains: dict[str, bool] = {}
+        self.building = False
+        self.free: int | None = None  # the length that stands for a free one while building
+        self.closed = False
+        self._draws: dict[str, int] = {}
+        self._masks: dict[int, tuple[Any, Any]] = {}
+        self._own: dict[Layer, Weights] = {}
+        self._root: Layer | None = None
+        self._parts: Parts | None = None
+        self._weights: Tree = {}
+
+    # ------------------------------------------------------------------------------------------ opening, closing
+
+    def apply(self, root: Layer, weights: Tree, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
+        """`root(*args, **kwargs)` with these weights, a tree by path."""
+        outer, here.run = here.run, self
+        before = self._root, self._parts, self._weights, self._own
+        self._root, self._parts, self._weights, self._own = root, parts_of(root), weights, {}
+        self.trains = self._parts.trains
+        try:
+            return self.call(root, args, kwargs or {})
+        finally:
+            here.run = outer
+            self._root, self._parts, self._weights, self._own = before
+
+    def close(self) -> None:
+        """Nothing can be drawn, updated or added any more."""
+        self.closed = True
+
+    def _check_open(self, what: str) -> None:
+        if self.closed:
+            raise ConfigurationError(f"{what} was asked of a computation that is over. Ask for it inside call().")
+
+    # ------------------------------------------------------------------------------------------------- calling
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a layer makes of its arguments, with its weights of this run."""
+        if "training" in kwargs:
+            kwargs = dict(kwargs)
+            training = kwargs.pop("training")
+            if training is not None:
+                outer, self.training = self.training, bool(training)
+                try:
+                    return self.call(layer, args, kwargs)
+                finally:
+                    self.training = outer
+        path = self.path_of(layer)
+        if self.building:
+            layer.build_for(args, kwargs)
+        if self._masks or layer.makes_mask:
+            return self._masked(layer, path, args, kwargs)
+        return layer.compute(self.own(layer), args, kwargs, Context(path=path, run=self))
+
+    def path_of(self, layer: Layer) -> str:
+        """Where a layer is in the layer that runs.
+
+        Raises:
+            ConfigurationError: it is not in it.
+        """
+        assert self._parts is not None and self._root is not None
+        if layer not in self._parts.paths:
+            self._parts = parts_of(self._root)
+            self.trains = self._parts.trains
+        path = self._parts.paths.get(layer)
+        if path is None:
+            raise ConfigurationError(
+                f"{layer.label} is called inside {self._root.label}, but is not one of its layers, so its weights "
+                f"would never be trained or saved. Make it once, in __init__ or as a field, and keep it on the layer "
+                f"that calls it; a layer that is made inside call() is a new one at every call."
+            )
+        return path
+
+    def holds(self, layer: Layer) -> bool:
+        """Whether a layer is part of what runs."""
+        return self._parts is not None and layer in self._parts.paths
+
+    def own(self, layer: Layer) -> Weights:
+        """A layer's weights."""
+        found = self._own.get(layer)
+        if found is None:
+            assert self._parts is not None
+            found = self._own[layer] = self._placeholders(layer) if self.building else self._found(layer)
+        return found
+
+    def _found(self, layer: Layer) -> Weights:
+        assert self._parts is not None
+        here = self._weights
+        for key in self._parts.keys[layer]:
+            here = here.get(key, _NOTHING)
+        return Weights(here)
+
+    def _placeholders(self, layer: Layer) -> Weights:
+        """Zeros, of which only shape and dtype count."""
+        xp = engines.current().xp
+        zeros = [(name, xp.zeros(w.shape, dtype=getattr(xp, w.dtype))) for name, w in layer.specs.items()]
+        return Weights(tree.from_items(zeros))
+
+    # ------------------------------------------------------------------------------- what layers ask and tell
+
+    def draw(self, path: str) -> Key:
+        """A fresh random key for the layer at a path."""
+        self._check_open("A random key")
+        if self._key is None:
+            if self.building:
+                return engines.current().key(0)
+            raise ConfigurationError(
+                f"The layer {path or 'that was called'} needs random numbers, and this call has no key. "
+                f"Train it with fit, or call it with key=..."
+            )
+        engine = engines.current() if isinstance(self._key, int | tuple) else engines.of(self._key)
+        count = self._draws[path] = self._draws.get(path, 0) + 1
+        return engine.fold_in(engine.fold_in(self._key, path_number(path)), count)
+
+    def update(self, path: str, name: str, value: Array) -> None:
+        """The new value of a weight that moves without gradients; later calls in this run see it."""
+        self._check_open(f"A new value of {name!r}")
+        self.updates[_joined(path, name)] = value
+        for layer, own in self._own.items():
+            if self._parts is not None and self._parts.paths[layer] == path and name in own:
+                own[name] = value
+
+    def add_loss(self, value: Array) -> None:
+        """A scalar that training makes small as well."""
+        self._check_open("An added loss")
+        if tuple(getattr(value, "shape", ())):
+            raise ConfigurationError(
+                f"add_loss expected a scalar, received an array of shape {tuple(value.shape)}. "
+                f"Take its mean or its sum: self.add_loss(ops.mean(value))."
+            )
+        self.losses.append(value)
+
+    def seen(self, path: str, name: str, value: Any) -> None:
+        """Hear of the value of an operation in the network at a path."""
+
+    # --------------------------------------------------------------------------------------------------- masks
+
+    def mask_of(self, value: Any) -> Any:
+        """The mask of an array, (batch, time) and true where it counts, or None; of a list, one each."""
+        if isinstance(value, list | tuple):
+            masks = [self.mask_of(v) for v in value]
+            return masks if any(m is not None for m in masks) else None
+        if isinstance(value, dict):
+            named = {k: self.mask_of(v) for k, v in value.items()}
+            return named if any(m is not None for m in named.values()) else None
+        kept = self._masks.get(id(value))
+        return None if kept is None else kept[1]
+
+    def set_mask(self, value: Any, mask: Any) -> None:
+        """Say which steps of an array count."""
+        if mask is None:
+            return
+        if isinstance(value, list | tuple):
+            for one, its in zip(value, mask if isinstance(mask, list | tuple) else [mask] * len(value), strict=False):
+                self.set_mask(one, its)
+            return
+        self._masks[id(value)] = value, mask  # the array is kept, since an id is only known while it lives
+
+    def _masked(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        x = args[0] if args else next(iter(kwargs.values()), None)
+        given = kwargs.get("mask")
+        mask = self.mask_of(x) if given is None else given
+        if mask is not None and given is None and layer.takes("mask"):
+            kwargs = {**kwargs, "mask": mask}
+        y = layer.compute(self.own(layer), args, kwargs, Context(path=path, run=self))
+        if layer.makes_mask or layer.supports_masking:
+            self.set_mask(y, layer.compute_mask(x, mask))
+        elif mask is not None and not layer.takes("mask") and any(m is not None for m in tree.leaves([mask])):
+            _say_dropped(layer)
+        return y
+
+
+class FiniteRun(Run):
+    """A run that looks for the first layer or operation whose output has a NaN or an infinity.
+
+    Attributes:
+        found: its path; None while all are finite.
+    """
+
+    found: str | None = None
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        value = super().call(layer, args, kwargs)
+        self.seen("", self.path_of(layer), value)
+        return value
+
+    def seen(self, path: str, name: str, value: Any) -> None:
+        if self.found is None and not all(map(_is_finite, tree.leaves([value]))):
+            self.found = _joined(path, name)
+
+
+def _is_finite(value: Any) -> bool:
+    if "float" not in str(value.dtype):
+        return True
+    engine = engines.of(value)
+    return bool(np.isfinite(engine.to_numpy(value)).all())
+
+
+class _Here(threading.local):
+    """The run that is open in this thread."""
+
+    run: Run | None = None
+
+
+here = _Here()
+
+_NOTHING: dict[str, Any] = {}
+
+_dropped: set[str] = set()
+
+
+def _say_dropped(layer: Layer) -> None:
+    """Once per class: that a mask ends here."""
+    kind = type(layer).__name__
+    if kind not in _dropped:
+        _dropped.add(kind)
+        warnings.warn(
+            f"{layer.label} received values with a mask and drops it: what follows counts all steps. "
+            f"Set supports_masking = True in {kind} if each output step belongs to the input step of the same place, "
+            f"or define compute_mask(inputs, mask).",
+            stacklevel=2,
+        )
+
+
+def _joined(path: str, name: str) -> str:
+    return f"{path}/{name}" if path else name
+
+
+def path_number(path: str) -> int:
+    """A 32-bit number of a path, the same in every process (CRC-32)."""
+    return zlib.crc32(path.encode())
+
+
+def arrays_in(value: Any) -> Iterable[Any]:
+    """The engines' arrays among the leaves of a value, NumPy's left out."""
+    for leaf in tree.leaves([value]):
+        engine = engines.dispatch.of_type(type(leaf))
+        if engine is not None and engine.name != "numpy":
+            yield leaf
