@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from neuroloom import layers, tree
-from neuroloom.layers import Context, Weights
+from neuroloom.layers import Context
+from neuroloom.layers.parts import specs_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +61,8 @@ class Case:
 def random_weights(layer, dtype="float32", seed=9):
     """Weights of which none is 0 or 1 or equal to another; variances are positive."""
     rng = np.random.default_rng(seed)
-    specs = tree.items(layer.specs_for() if isinstance(layer, layers.Network) else layer.cell.specs)
     drawn = []
-    for path, weight in specs:
+    for path, (weight, _) in specs_of(layer).items():
         values = 0.6 * rng.normal(size=weight.shape)
         drawn.append((path, (np.abs(values) + 0.1 if "variance" in path else values).astype(dtype)))
     return tree.from_items(drawn)
@@ -77,7 +77,7 @@ def built(case):
 
 def pure(layer, training=False):
     """The layer as a function of weights and input."""
-    return lambda w, x: layer.call(Weights(w), x, Context(training))
+    return lambda w, x: layer.apply(w, x, ctx=Context(training))
 
 
 def _encoder(L):

@@ -1,7 +1,6 @@
 """Configurations: constructors, registries, and the round trips of every configured object."""
 
 import copy
-import dataclasses
 import json
 import math
 import pickle
@@ -150,8 +149,10 @@ def test_fields_are_the_configuration(registries):
     assert Circle.from_config({"radius": 2.0, "center": [1, 3]}).center == (1, 3)
     assert Circle(r=2).radius == 2.0
     assert config.get("shape", {"class": "Circle", "config": {"radius": 1}}).radius == 1.0
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(ConfigurationError, match=r"Circle is fixed once it is made.*Circle\(\.\.\., radius=3\)"):
         circle.radius = 3
+    with pytest.raises(ConfigurationError, match="no attribute 'radios' that could be set. Did you mean 'radius'"):
+        circle.radios = 3
 
 
 def test_signatures_compare_configurations(registries):

@@ -27,6 +27,8 @@ from neuroloom.layers import (
     Network,
     Weights,
 )
+from neuroloom.layers.parts import specs_of
+from neuroloom.layers.run import FiniteRun
 from neuroloom.ops.graph import topological
 from tolerances import assert_close
 
@@ -62,7 +64,7 @@ B = np.random.default_rng(2).normal(size=(2, 5, 3)).astype("float32")
 
 def test_weights_are_known_by_path():
     whole, _, _ = autoencoder()
-    shapes = {path: weight.shape for path, (weight, _) in whole.weights().items()}
+    shapes = {path: weight.shape for path, (weight, _) in specs_of(whole).items()}
     assert shapes == {
         "encoder/dense/kernel": (4, 3),
         "encoder/dense/bias": (3,),
@@ -71,7 +73,7 @@ def test_weights_are_known_by_path():
         "decoder/dense/kernel": (2, 4),
         "decoder/dense/bias": (4,),
     }
-    assert [path for path, _ in tree.items(whole.specs_for())] == list(shapes)
+    assert [variable.path for variable in whole.weights] == list(shapes)
     assert whole.count_params() == 15 + 8 + 12
 
 
@@ -85,10 +87,10 @@ def test_frozen_layers_and_networks_are_not_trained():
     x = Input((4,))
     inner = Network(inputs=x, outputs=Dense(2)(BatchNormalization()(x)), name="inner", trainable=False)
     whole = Network(inputs=x, outputs=Dense(1, trainable=False)(Dense(3)(inner(x))))
-    trained = {path for path, (_, trains) in whole.weights().items() if trains}
+    trained = {path for path, (_, trains) in specs_of(whole).items() if trains}
     assert trained == {"dense/kernel", "dense/bias"}
     free = Network(inputs=x, outputs=BatchNormalization()(x))
-    assert {p for p, (_, t) in free.weights().items() if t} == {"batch_normalization/gamma", "batch_normalization/beta"}
+    assert {p for p, (_, t) in specs_of(free).items() if t} == {"batch_normalization/gamma", "batch_normalization/beta"}
 
 
 # -------------------------------------------------------------------------------------------------- computing
@@ -106,10 +108,10 @@ def test_two_inputs_and_two_outputs_by_hand(engine):
     network = layered()
     w = random_weights(network, "float64")
     with nl.engine(engine.name):
-        outputs = network.call(
+        outputs = network.apply(
             Weights(tree.map(lambda a: engine.asarray(a.astype("float32")), w)),
             [engine.asarray(X), engine.asarray(B)],
-            Context(),
+            ctx=Context(),
         )
 
     def dense(v):
@@ -136,7 +138,7 @@ def test_two_inputs_and_two_outputs_by_hand(engine):
 def test_inputs_and_outputs_keep_their_structure():
     a, b = Input((4,)), Input((3,))
     network = Network(inputs={"a": a, "b": b}, outputs=[a * 2, {"sum": Concatenate()([a, b])}])
-    y = network.call(Weights(), {"a": X, "b": Z}, Context())
+    y = network.apply(Weights(), {"a": X, "b": Z}, ctx=Context())
     np.testing.assert_array_equal(y[0], 2 * X)
     np.testing.assert_array_equal(y[1]["sum"], np.concatenate([X, Z], axis=1))
 
@@ -144,7 +146,7 @@ def test_inputs_and_outputs_keep_their_structure():
 def test_inputs_are_found_by_name_not_by_order(engine):
     a, b = Input((3,), name="a"), Input((3,), name="b")
     network = Network(inputs={"b": b, "a": a}, outputs={"z": b - a, "y": a * 2})
-    program = engine.compile(lambda x: network.call(Weights(), x, Context()))
+    program = engine.compile(lambda x: network.apply(Weights(), x, ctx=Context()))
     x = {"a": engine.asarray(Z), "b": engine.asarray(3 * Z)}
     for given in (x, dict(reversed(x.items()))):
         y = program(given)
@@ -156,7 +158,7 @@ def test_inputs_are_found_by_name_not_by_order(engine):
 def test_gradients_through_a_graph(training_engine):
     network = layered()
     w = random_weights(network, "float64")
-    check_gradients(lambda w, a, b: network.call(Weights(w), [a, b], Context()), [w, X, B], training_engine)
+    check_gradients(lambda w, a, b: network.apply(Weights(w), [a, b], ctx=Context()), [w, X, B], training_engine)
 
 
 def test_a_deep_graph_does_not_exhaust_the_stack():
@@ -165,7 +167,7 @@ def test_a_deep_graph_does_not_exhaust_the_stack():
         for _ in range(3000):
             node = node + 1
     assert len(topological([node])) == 3001
-    y = Network(inputs=x, outputs=node).call(Weights(), np.zeros((1, 2), "float32"), Context())
+    y = Network(inputs=x, outputs=node).apply(Weights(), np.zeros((1, 2), "float32"), ctx=Context())
     assert y.tolist() == [[3000, 3000]]
 
 
@@ -182,7 +184,7 @@ def test_a_value_used_twice_is_computed_once(monkeypatch):
     counted = Counting()(x)
     network = Network(inputs=x, outputs=[counted + 1, counted * 2])
     calls.clear()
-    network.call(Weights(), X[:, :2], Context())
+    network.apply(Weights(), X[:, :2], ctx=Context())
     assert len(calls) == 1
 
 
@@ -192,7 +194,7 @@ def test_a_value_used_twice_is_computed_once(monkeypatch):
 def test_a_shared_layer_has_one_set_of_weights():
     shared, x = Dense(4, name="shared"), Input((4,))
     network = Network(inputs=x, outputs=shared(shared(x)))
-    assert list(network.weights()) == ["shared/kernel", "shared/bias"]
+    assert list(specs_of(network)) == ["shared/kernel", "shared/bias"]
     assert_close(network(X), np.asarray(shared(shared(X))), terms=4)
 
 
@@ -224,7 +226,7 @@ def test_a_network_from_an_inner_value_starts_there():
     whole = Network(inputs=x, outputs=Dense(3, name="head")(code))
     head = Network(inputs=code, outputs=whole.outputs)
     whole(X)
-    assert list(head.weights()) == ["head/kernel", "head/bias"]
+    assert list(specs_of(head)) == ["head/kernel", "head/bias"]
     encoder = Network(inputs=x, outputs=code)
     assert_close(head(encoder(X)), np.asarray(whole(X)), terms=4)
     assert Network.from_config(head.get_config()).signature() == head.signature() == head.clone().signature()
@@ -270,7 +272,7 @@ def test_updates_carry_their_path():
     nested = Network(inputs=inner, outputs=BatchNormalization()(inner), name="nested")
     network = Network(inputs=x, outputs=BatchNormalization()(nested(x)))
     context = Context(training=True)
-    network.call(Weights(random_weights(network)), X, context)
+    network.apply(Weights(random_weights(network)), X, ctx=context)
     assert set(context.updates) == {
         f"{path}/moving_{what}" for path in ("nested/batch_normalization", "batch_normalization")
         for what in ("mean", "variance")
@@ -284,6 +286,12 @@ def test_drawing_without_a_key_says_what_to_do():
         network(X, training=True)
 
 
+def first_not_finite(network, w):
+    run = FiniteRun()
+    run.apply(network, w, (X,))
+    return run.found
+
+
 def test_the_first_layer_that_is_not_finite():
     x, inner = Input((4,)), Input((4,))
     nested = Network(inputs=inner, outputs=ops.log(Dense(2, name="low")(inner)), name="nested")
@@ -291,9 +299,9 @@ def test_the_first_layer_that_is_not_finite():
     w = random_weights(network)
     w["nested"]["low"]["bias"] = np.array([-1e3, -1e3], "float32")
     with np.errstate(invalid="ignore"):
-        assert network.first_not_finite(Weights(w), X, Context()) == "nested/log"
+        assert first_not_finite(network, w) == "nested/log"
         w["high"]["kernel"] = w["high"]["kernel"] + np.inf
-        assert network.first_not_finite(Weights(w), X, Context()) == "high"
+        assert first_not_finite(network, w) == "high"
 
 
 # --------------------------------------------------------------------------------------------------- structure
@@ -323,9 +331,9 @@ def test_copies_compute_the_same(how, graph):
     network = make()
     again = COPIES[how](network)
     assert again.signature() == network.signature()
-    assert {p: t for p, (_, t) in again.weights().items()} == {p: t for p, (_, t) in network.weights().items()}
+    assert {p: t for p, (_, t) in specs_of(again).items()} == {p: t for p, (_, t) in specs_of(network).items()}
     w = Weights(random_weights(network))
-    tree.map(np.testing.assert_array_equal, again.call(w, x, Context()), network.call(w, x, Context()))
+    tree.map(np.testing.assert_array_equal, again.apply(w, x, ctx=Context()), network.apply(w, x, ctx=Context()))
 
 
 def test_signatures_are_those_of_the_structure():
@@ -355,7 +363,7 @@ def test_constants_of_a_graph_come_back():
     again = Network.from_config(json.loads(json.dumps(network.get_config())))
     expected = np.maximum(X * constant, np.maximum(X, -1))[:, ::2]
     for one in (network, again):
-        np.testing.assert_array_equal(one.call(Weights(), X, Context()), expected)
+        np.testing.assert_array_equal(one.apply(Weights(), X, ctx=Context()), expected)
 
 
 def test_images_through_a_whole_network_agree_on_every_engine(engine):
@@ -364,12 +372,12 @@ def test_images_through_a_whole_network_agree_on_every_engine(engine):
     y = Add()([Conv2D(4, (3, 2), padding="same")(y), y])
     network = Network(inputs=x, outputs=Dense(3, activation="softmax")(Flatten()(y)))
     w, data = random_weights(network), np.random.default_rng(4).normal(size=(2, 7, 6, 2)).astype("float32")
-    expected = network.call(Weights(w), data, Context())
+    expected = network.apply(Weights(w), data, ctx=Context())
 
     def put(a):
         return engine.asarray(a)
 
-    program = engine.compile(lambda w, x: network.call(Weights(w), x, Context()))
+    program = engine.compile(lambda w, x: network.apply(Weights(w), x, ctx=Context()))
     assert_close(program(tree.map(put, w), put(data)), expected, terms=1000)
 
 

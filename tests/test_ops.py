@@ -234,7 +234,7 @@ def test_values_recorded_and_compiled(name, engine):
     shapes = [(None, *np.shape(v)[1:]) for v in tree.leaves(expected)]
     assert [node.shape for node in tree.leaves(recorded)] == shapes
     network = Network(inputs=nodes, outputs=recorded)
-    values = engine.compile(lambda *xs: network.call(Weights(), list(xs), Context()))(*on(engine, arrays))
+    values = engine.compile(lambda *xs: network.apply(Weights(), list(xs), ctx=Context()))(*on(engine, arrays))
     assert [node.dtype for node in tree.leaves(recorded)] == [engine.dtype_name(v) for v in tree.leaves(values)]
     check(values, expected, name)
 

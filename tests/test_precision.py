@@ -8,14 +8,15 @@ import neuroloom as nl
 from catalogue import CASES, built, random_weights
 from neuroloom import config, engines, layers, ops, tree
 from neuroloom.errors import ConfigurationError
-from neuroloom.layers import Context, Weights
+from neuroloom.layers import Context
+from neuroloom.layers.parts import specs_of
 
 CLOSE = 4 / 2**8
 """A few roundings to 8 bits."""
 
 
 def specs(layer):
-    return dict(tree.items(layer.specs_for() if isinstance(layer, layers.Network) else layer.cell.specs))
+    return {path: weight for path, (weight, _) in specs_of(layer).items()}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -32,7 +33,7 @@ def test_every_layer_stays_in_bfloat16_and_near_float32(name, training_engine):
         wanted = specs(layer)
         w = [(path, change(a) if wanted[path].trainable else a) for path, a in tree.items(weights)]
         with engines.engine(engine.name):
-            found = layer.call(Weights(tree.from_items(w)), tree.map(change, x), Context(True, engine.key(0)))
+            found = layer.apply(tree.from_items(w), tree.map(change, x), ctx=Context(True, engine.key(0)))
         return tree.leaves(found)
 
     for low, full in zip(call(narrow), call(lambda a: a), strict=True):

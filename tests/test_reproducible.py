@@ -94,8 +94,8 @@ def test_rows_and_layers_have_masks_of_their_own(training_engine):
     key = training_engine.key(3)
     once = nl.Sequential([layers.Dropout(0.5, input_shape=(40,))])
     x = training_engine.asarray(np.ones((5, 40), "float32"))
-    first = training_engine.to_numpy(once.network.call({}, x, Context(True, key))) > 0
-    both = training_engine.to_numpy(two.network.call({}, x, Context(True, key))) > 0
+    first = training_engine.to_numpy(once.network.apply({}, x, ctx=Context(True, key))) > 0
+    both = training_engine.to_numpy(two.network.apply({}, x, ctx=Context(True, key))) > 0
     assert len({row.tobytes() for row in first}) == 5
     assert 0.3 < first.mean() < 0.7 and 0.12 < both.mean() < 0.4
 

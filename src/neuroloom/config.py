@@ -240,7 +240,7 @@ class Configured:
         cls.has_own_init = cls.has_own_init or written is not None
         _as_dataclass(cls)
         if written is not None:
-            _keep_arguments(cls, written)
+            keep_arguments(cls, written)
         elif not cls.has_own_init:
             friendly_init(cls)
         if kind is None and not abstract:
@@ -307,7 +307,7 @@ def _as_dataclass(cls: type[Configured]) -> None:
         cls.__setattr__ = own  # type: ignore[method-assign]
 
 
-def _keep_arguments(cls: type[Configured], written: Any) -> None:
+def keep_arguments(cls: Any, written: Any) -> None:
     """A written `__init__` whose arguments are remembered: they are the configuration."""
     parameters = inspect.signature(written)
     rest = next((p.name for p in parameters.parameters.values() if p.kind is p.VAR_KEYWORD), None)
@@ -323,7 +323,7 @@ def _keep_arguments(cls: type[Configured], written: Any) -> None:
             vars(self)["_arguments"] = {**named, **given.get(rest or "", {})}
         written(self, *args, **kwargs)
 
-    cls.__init__ = init  # type: ignore[misc]
+    cls.__init__ = init
 
 
 def friendly_init(cls: type) -> None:

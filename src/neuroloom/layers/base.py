@@ -165,6 +165,8 @@ class Layer(Configured, kind="layer"):
             mask, initial_state, ...: what `call` takes beside x.
         """
         key = kwargs.pop("key", None)
+        if kwargs:
+            kwargs = {name: value for name, value in kwargs.items() if value is not None}
         self._check_arguments(args, kwargs)
         if has_node(args) or (kwargs and has_node(kwargs)):
             return self._record(args, kwargs)
@@ -173,7 +175,6 @@ class Layer(Configured, kind="layer"):
         return self._eager(args, kwargs, key)
 
     def _record(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        kwargs = {name: value for name, value in kwargs.items() if value is not None}
         self.build_for(args, kwargs)
         specs = tree.from_items([(path, Spec(w.shape, w.dtype)) for path, (w, _) in parts.specs_of(self).items()])
 
@@ -477,12 +478,12 @@ class Layer(Configured, kind="layer"):
         return tree.Stamped(self.arrays(engine), (id(self), Cell.stamp))
 
     def assign(self, arrays: Tree) -> None:
-        """Put arrays, a tree by path, in the place of all weights."""
+        """Put arrays, a tree by path, in the place of the weights; layers that it leaves out keep theirs."""
         for layer, keys in parts_of(self).keys.items():
-            if layer.specs:
-                place = arrays
-                for key in keys:
-                    place = place[key]
+            place: Any = arrays
+            for key in keys:
+                place = place.get(key, {})
+            if layer.specs and place:
                 layer.cell.put({name: place[name] for name in dict.fromkeys(n.split("/")[0] for n in layer.specs)})
 
     def assign_own(self, values: dict[str, Any]) -> None:

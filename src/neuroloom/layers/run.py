@@ -152,7 +152,7 @@ class Run:
         path = self.path_of(layer)
         if self.building:
             layer.build_for(args, kwargs)
-        if self._masks or layer.makes_mask:
+        if self._masks or layer.makes_mask or "mask" in kwargs:
             return self._masked(layer, path, args, kwargs)
         return layer.compute(self.own(layer), args, kwargs, Context(path=path, run=self))
 
@@ -262,10 +262,10 @@ class Run:
 
     def _masked(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x = args[0] if args else next(iter(kwargs.values()), None)
-        given = kwargs.get("mask")
-        mask = self.mask_of(x) if given is None else given
-        if mask is not None and given is None and layer.takes("mask"):
-            kwargs = {**kwargs, "mask": mask}
+        mask = kwargs["mask"] if "mask" in kwargs else self.mask_of(x)
+        kwargs = {name: value for name, value in kwargs.items() if name != "mask"}
+        if mask is not None and layer.takes("mask"):
+            kwargs["mask"] = mask
         y = layer.compute(self.own(layer), args, kwargs, Context(path=path, run=self))
         if layer.makes_mask or layer.supports_masking:
             self.set_mask(y, layer.compute_mask(x, mask))

@@ -20,7 +20,7 @@ from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
 from neuroloom.layers import Network
-from neuroloom.layers.parts import specs_of
+from neuroloom.layers.parts import Version, specs_of
 from neuroloom.layers.run import FiniteRun
 from neuroloom.models.structure import Structure
 from neuroloom.optimizers.schedules import Schedule
@@ -57,9 +57,18 @@ class Model(Structure):
     [(None, 1), (None, 3)]
     """
 
-    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
+        if inputs is None and outputs is None and type(self).call is not Model.call:
+            self._network = None
+            self._begin(name)
+            self._write()
+            return
         self._network = Network(inputs=inputs, outputs=outputs, name=name)
         self._begin(name)
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """What a class of your own computes with the layers that it made in `__init__`."""
+        return self(inputs, training=training, mask=mask)
 
     def _begin(self, name: str | None) -> None:
         super()._begin(name)
@@ -70,6 +79,7 @@ class Model(Structure):
 
     def _forget_training(self) -> None:
         self._task: Task | None = None
+        self._task_version = -1
         self._slots: Tree = None
         self._step: Any = 0  # a number or a scalar of the engine: to read one costs as much as a small epoch's steps
         self._epochs_seen = 0
@@ -125,8 +135,11 @@ class Model(Structure):
         return self._plan
 
     def _make_task(self) -> Task:
-        if self._task is None:
-            self._task = self._compiled().task(self.network)
+        if self._task is None or self._task_version != Version.now:
+            task = self._compiled().task(self.network)
+            if self._task is None or self._task.signature() != task.signature():
+                self._task = task
+            self._task_version = Version.now
         return self._task
 
     @property
@@ -276,7 +289,12 @@ class Model(Structure):
         if self._slots is None:
             slots = task.optimizer.init(params)
         else:  # in the order of the parameters, which another engine may have changed
-            slots = {name: {path: engine.asarray(slot[path]) for path in params} for name, slot in self._slots.items()}
+            old = self._slots
+            fresh = {} if all(path in slot for slot in old.values() for path in params) else task.optimizer.init(params)
+            slots = {
+                name: {path: engine.asarray(slot[path]) if path in slot else fresh[name][path] for path in params}
+                for name, slot in old.items()
+            }
         self._replaced = False
         return {"params": params, "frozen": frozen, "slots": slots, "step": engine.scalar(int(self._step), "int32")}
 

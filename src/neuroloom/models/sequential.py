@@ -10,6 +10,9 @@ import numpy as np
 from neuroloom.data.sources import as_arrays
 from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Input, Layer, Network
+from neuroloom.layers.base import shape_of
+from neuroloom.layers.parts import Version
+from neuroloom.layers.run import here
 from neuroloom.models.model import Model
 from neuroloom.ops.graph import Node
 
@@ -78,7 +81,8 @@ class Sequential(Model):
         """The network from `source` through `value`, which exists, and the layers of `chain`."""
         for layer in chain:
             value = layer(value)
-        self._network = Network(inputs=source, outputs=value, name=self.name)
+        self._network = Network(inputs=source, outputs=value, name=self.name, trainable=self._trainable)
+        Version.next()
 
     def _build_for(self, x: Any) -> None:
         if self._network is not None:
@@ -89,6 +93,8 @@ class Sequential(Model):
 
     def _input_for(self, x: Any) -> Node:
         """An Input of the data's shape."""
+        if here.run is not None:
+            return Input(shape_of(x)[1:], getattr(self._chain[0], "input_dtype", "float32"))
         data = as_arrays(x, name="x")
         if not isinstance(data, np.ndarray):
             raise DataError("A Sequential has one input; it received several arrays. Use Model(inputs, outputs).")

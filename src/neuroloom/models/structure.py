@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from neuroloom import config, engines, tree
 from neuroloom.errors import ConfigurationError, ShapeError, nearest
-from neuroloom.layers import Layer, Network
+from neuroloom.layers import Input, Layer, Network
 from neuroloom.layers.base import show_shape
-from neuroloom.layers.parts import specs_of
+from neuroloom.layers.parts import copied, layers_in, specs_of
 from neuroloom.layers.run import here
+from neuroloom.models.written import WrittenNetwork, inputs_like
 from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
 from neuroloom.typing import Array
@@ -22,11 +24,41 @@ class Structure:
     """A network of layers, and everything about it that needs no data and no training."""
 
     _network: Network | None
+    call_arguments: ClassVar[tuple[str, ...]] = ()  # of the `call` of a class that a user wrote
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "call" in cls.__dict__:
+            cls.call_arguments = tuple(inspect.signature(cls.__dict__["call"]).parameters)[1:]
+        if "__init__" in cls.__dict__ and not cls.__module__.startswith("neuroloom."):
+            config.keep_arguments(cls, cls.__dict__["__init__"])
 
     def _begin(self, name: str | None) -> None:
         self.name = name
         self._seed = config.next_seed()
         self._replaced = False  # whether weights were set since a training last looked
+        self._trainable = True
+        self._body: WrittenNetwork | None = None
+
+    def _write(self) -> None:
+        """Take the class's own `call` as the network; the frame's attributes are those that exist now."""
+        self._frame = frozenset((*vars(self), "_frame", "_arguments"))
+        self._body = WrittenNetwork(self, name=self.name or config.snake(type(self).__name__))
+
+    def attributes(self) -> dict[str, Any]:
+        """What a user's class has set on itself."""
+        return {name: value for name, value in vars(self).items() if name not in vars(self)["_frame"]}
+
+    def __copied__(self, memo: dict[int, Any], number: Callable[[Any], Any] | None) -> Self:
+        made = object.__new__(type(self))
+        memo[id(self)] = made
+        vars(made).update({name: None for name in vars(self)})
+        for name in ("name", "_seed", "_trainable", "_frame", "_chain", "_network", "_body"):
+            if name in vars(self):
+                vars(made)[name] = copied(vars(self)[name], memo, number)
+        if self._body is not None:
+            vars(made).update({name: copied(value, memo, number) for name, value in self.attributes().items()})
+        return made
 
     # ---------------------------------------------------------------------------------------------- structure
 
@@ -43,11 +75,27 @@ class Structure:
     @property
     def layers(self) -> list[Layer]:
         """The layers, in the order in which data meet them."""
-        return list(self.network.layers.values())
+        own = self.network.layers if self._body is None else self._body.children
+        return list(own.values())
+
+    @property
+    def trainable(self) -> bool:
+        """False keeps all weights as they are. It holds for all layers inside, and can be set at any time."""
+        layer = self.__layer__()
+        return self._trainable if layer is None else layer.trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        layer = self.__layer__()
+        if layer is not None:
+            layer.trainable = value
+        for inner in layers_in(vars(self).get("_chain", [])):
+            inner.trainable = value
+        self._trainable = bool(value)
 
     def get_layer(self, name: str) -> Layer:
         """A layer by name."""
-        found = self.network.layers
+        found = self.network.layers if self._body is None else self._body.children
         if name not in found:
             raise ConfigurationError(f"The model has no layer {name!r}. {nearest(name, found)}")
         return found[name]
@@ -84,21 +132,38 @@ class Structure:
 
     def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
-        self._build_for(x)
+        if self._body is None:
+            self._build_for(x)
         if not has_node(x) and here.run is None:
             self._draw()
-        return self.network(x, training=training, mask=mask)
+        layer = self.__layer__()
+        assert layer is not None
+        return layer(x, training=training, mask=mask)
 
     def __layer__(self) -> Layer | None:
         """The model as a part of a layer."""
-        return self._network
+        return self._network if self._body is None else self._body
 
     def _build_for(self, x: Any) -> None:
-        """Make sure that there is a network; a Sequential may make it from data."""
+        """Make sure that there is a network; a Sequential, or a user's class, may make it from data."""
+        if self._network is None and self._body is not None:
+            inputs = inputs_like(x)
+            self._network = Network(inputs=inputs, outputs=self._body(inputs), name=self.name)
         _ = self.network
 
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of a shape, the batch first: (None, 8), or a list or dict of such."""
+        if isinstance(input_shape, dict):
+            inputs: Any = {name: Input(shape[1:], name=name) for name, shape in input_shape.items()}
+        elif isinstance(input_shape, list):
+            inputs = [Input(shape[1:]) for shape in input_shape]
+        else:
+            inputs = Input(tuple(input_shape)[1:])
+        self._build_for(inputs)
+
     def _draw(self) -> None:
-        self.network.initialize(self._seed, "")
+        if self._network is not None:
+            self._network.initialize(self._seed, "")
 
     # ------------------------------------------------------------------------------------------------ weights
 
