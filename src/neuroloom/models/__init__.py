@@ -21,10 +21,6 @@ __all__ = [
     "Ensemble", "ensemble",
 ]  # fmt: skip
 
-CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
-"""What a model file may name."""
-
-
 def load_model(path: str | os.PathLike[str]) -> Model:
     """Read a model that `Model.save` wrote. Nothing in such a file is executed.
 
@@ -35,7 +31,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     if "model" not in record:
         raise ModelFileError(path, "holds weights but no model.", "Build the model and call load_weights.")
     try:
-        model = CLASSES[record["model"]["class"]].from_config(record["model"])
+        model: Model = Model.from_json(record["model"])
         if record.get("compile"):
             model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
     except (NeuroloomError, LookupError, TypeError, ValueError, AttributeError) as error:

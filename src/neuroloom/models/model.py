@@ -471,7 +471,7 @@ class Model(Structure):
             extra: JSON values of the caller's to keep with the model; `files.read_record(path)["extra"]` gives them
                 back.
         """
-        record = {"model": self.get_config(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
+        record = {"model": self.to_json(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
         files.write(path, self.weights, record)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from neuroloom import config, engines, tree
-from neuroloom.errors import ConfigurationError, ShapeError, nearest
+from neuroloom.errors import ConfigurationError, ShapeError, UnknownNameError, nearest
 from neuroloom.layers import Input, Layer, Network
 from neuroloom.layers.base import show_shape
 from neuroloom.layers.parts import copied, layers_in, specs_of
@@ -20,6 +20,24 @@ from neuroloom.summary import Summary
 from neuroloom.typing import Array
 
 
+CLASSES: dict[str, Any] = {}
+"""Classes of models by name: what a model file may name."""
+
+
+def class_named(name: Any) -> Any:
+    """The class of models of a name; files never import one.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if not isinstance(name, str) or name not in CLASSES:
+        raise UnknownNameError(
+            f"The class {name!r} of the model is not known here. Import or define it before the file is read. "
+            f"{nearest(str(name), CLASSES)}"
+        )
+    return CLASSES[name]
+
+
 class Structure:
     """A network of layers, and everything about it that needs no data and no training."""
 
@@ -28,6 +46,7 @@ class Structure:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        CLASSES[cls.__name__] = cls
         if "call" in cls.__dict__:
             cls.call_arguments = tuple(inspect.signature(cls.__dict__["call"]).parameters)[1:]
         if "__init__" in cls.__dict__ and not cls.__module__.startswith("neuroloom."):
@@ -226,22 +245,50 @@ class Structure:
     # ------------------------------------------------------------------------------------------ configuration
 
     def get_config(self) -> dict[str, Any]:
-        """The structure as JSON values; `from_config` is the inverse."""
-        return {"class": type(self).__name__, "network": self.network.get_config()}
+        """The structure as JSON values, or the arguments of a class of your own; `from_config` is the inverse."""
+        if self._body is not None:
+            return {name: config.to_json(value) for name, value in vars(self).get("_arguments", {}).items()}
+        return {"network": self.network.get_config()}
 
     @classmethod
     def from_config(cls, structure: dict[str, Any]) -> Self:
         """A model of the structure that `get_config` returned, with fresh weights."""
+        if cls.call_arguments:
+            return cls(**{name: config.from_json(value) for name, value in structure.items()})
         model = cls.__new__(cls)
         model._network = Network.from_config(structure["network"])
         model._begin(model._network.name)
         return model
+
+    @staticmethod
+    def from_json(made: dict[str, Any]) -> Any:
+        """The model that `to_json` described, with fresh weights."""
+        model = class_named(made["class"]).from_config(made["config"])
+        if "inputs" in made:
+            model._build_for(_inputs_from_json(made["inputs"]["x"]))
+        return model
+
+    def to_json(self) -> dict[str, Any]:
+        """What a model file keeps of the structure."""
+        made = {"class": type(self).__name__, "config": config.to_json(self.get_config())}
+        if self._body is not None:
+            made["inputs"] = tree.map(lambda node: [list(node.shape[1:]), node.dtype], {"x": self.network.inputs})
+        return made
 
     def __repr__(self) -> str:
         if self._network is None:
             return f"<{type(self).__name__}, input shape unknown>"
         ends = f"{_shown(self.input_shape)} -> {_shown(self.output_shape)}"
         return f"<{type(self).__name__} {ends}, {self.count_params():,} parameters>"
+
+
+def _inputs_from_json(made: Any) -> Any:
+    """Symbolic inputs from [shape, dtype], or a list or dict of such."""
+    if isinstance(made, dict):
+        return {name: _inputs_from_json(one) for name, one in made.items()}
+    if len(made) == 2 and isinstance(made[1], str):
+        return Input(tuple(made[0]), made[1])
+    return [_inputs_from_json(one) for one in made]
 
 
 def _copy(array: Array) -> np.ndarray:

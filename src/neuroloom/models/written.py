@@ -56,8 +56,8 @@ class WrittenNetwork(Layer, abstract=True):
 
 def inputs_like(x: Any) -> Any:
     """Symbolic inputs of the shapes and dtypes of data, in their structure."""
-    if isinstance(x, Node):
-        return Input(x.shape[1:], x.dtype, x.name)
+    if all(isinstance(leaf, Node) for leaf in tree.leaves([x])):
+        return tree.map(lambda node: Input(node.shape[1:], node.dtype, node.name), x)
     data = as_arrays(x, name="x")
     if isinstance(data, dict):
         return {name: _input(array, name) for name, array in data.items()}
