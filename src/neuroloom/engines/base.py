@@ -56,6 +56,13 @@ def default_width(x: Any) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
+def axes_of(part: Any) -> int:
+    """How many axes of an array one part of an index stands for."""
+    if part is None or part is Ellipsis:
+        return 0
+    return part.ndim if "bool" in str(getattr(part, "dtype", "")) else 1
+
+
 class Engine(ABC):
     """One tensor library. `name` is the word users choose it by; `xp` its array API namespace."""
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from neuroloom import tree
 from neuroloom.engines import dispatch, torch_lstm
-from neuroloom.engines.base import Engine, Spec, Windows, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, axes_of, default_width
 from neuroloom.engines.torch_lists import Lists
 from neuroloom.engines.torch_memory import keep_freed_memory
 from neuroloom.engines.torch_record import Recorded, compiled
@@ -177,7 +177,7 @@ class TorchEngine(Engine):
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
     def getitem(self, x: Array, index: Any) -> Array:
-        return x[index] if isinstance(index, torch.Tensor) else _getitem(x, index)
+        return x[index] if isinstance(index, torch.Tensor) and index.ndim else _getitem(x, index)
 
     def gather(self, x: Array, index: Array) -> Array:
         if index.ndim == 1:
@@ -332,9 +332,12 @@ def _number(a: torch.Tensor, scale: Any) -> tuple[torch.Tensor, float]:
 
 
 def _getitem(x: torch.Tensor, index: Any) -> torch.Tensor:
-    """x[index]; PyTorch has no slices with a negative step, so their axes are flipped first."""
+    """x[index]; PyTorch has no slices with a negative step, so their axes are flipped first.
+
+    A number that is a tensor stays one: PyTorch would take its value, which a recorded program must not.
+    """
     parts = list(index) if isinstance(index, tuple) else [index]
-    used = sum(_axes(part) for part in parts)
+    used = sum(axes_of(part) for part in parts)
     axis = 0
     for i, part in enumerate(parts):
         if isinstance(part, slice) and (part.step or 1) < 0:
@@ -342,15 +345,11 @@ def _getitem(x: torch.Tensor, index: Any) -> torch.Tensor:
             at = range(n)[part]
             x = x.flip(axis)
             parts[i] = slice(n - 1 - at.start, max(n - 1 - at.stop, 0), -at.step)
-        axis += x.ndim - used if part is Ellipsis else _axes(part)
+        elif isinstance(part, torch.Tensor) and part.ndim == 0 and part.dtype is not torch.bool:
+            at = torch.where(part < 0, part + x.shape[axis], part)
+            x, parts[i] = x.index_select(axis, at.reshape(1)), 0
+        axis += x.ndim - used if part is Ellipsis else axes_of(part)
     return x[tuple(parts)] if isinstance(index, tuple) else x[parts[0]]
-
-
-def _axes(part: Any) -> int:
-    """How many axes of x one part of an index stands for."""
-    if part is None or part is Ellipsis:
-        return 0
-    return part.ndim if getattr(part, "dtype", None) in (torch.bool, np.dtype(bool)) else 1
 
 
 def _channels_first(x: torch.Tensor) -> torch.Tensor:

@@ -5,13 +5,18 @@ Given Nodes they record a graph. See the standard for arguments that are not rep
 
 from __future__ import annotations
 
+import builtins
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from neuroloom import engines
+from neuroloom.engines.base import axes_of
 from neuroloom.errors import ShapeError
 from neuroloom.ops.graph import Node, op
-from neuroloom.typing import Array
+from neuroloom.typing import Array, Shape
 
 
 def _standard(name: str, text: str) -> Callable[..., Any]:
@@ -175,10 +180,40 @@ def greater_equal(x: Any, y: Any) -> Array:
     return x >= y
 
 
-@op
+def _anywhere(x: Any, index: Any) -> Array:
+    """x[index] with each number 0: the same shape, whatever length a free axis is tried with."""
+    parts = tuple(0 if isinstance(part, int | np.integer) else part for part in _parts(index))
+    return engines.of(x).getitem(x, parts if isinstance(index, tuple) else parts[0])
+
+
+@functools.partial(op, probe=_anywhere)
 def getitem(x: Any, index: Any) -> Array:
-    """x[index]: numbers, slices (backwards too), None, `...` and integer or boolean arrays."""
+    """x[index]: numbers, slices (backwards too), None, `...` and integer or boolean arrays.
+
+    Raises:
+        ShapeError: a number beyond the end of its axis.
+    """
+    _check_numbers(tuple(x.shape), _parts(index))
     return engines.of(x).getitem(x, index)
+
+
+def _parts(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _check_numbers(shape: Shape, parts: tuple[Any, ...]) -> None:
+    axis, used = 0, builtins.sum(axes_of(part) for part in parts)
+    for part in parts:
+        n = shape[axis] if axis < len(shape) else None
+        if n is not None and isinstance(part, int | np.integer) and not -n <= part < n:
+            raise ShapeError(f"Axis {axis} of shape {shape} expected an index from {-n} to {n - 1}, received {part}.")
+        axis += len(shape) - used if part is Ellipsis else axes_of(part)
+
+
+def _getitem(self: Node, index: Any) -> Node:
+    if self.shape is not None:
+        _check_numbers(tuple(self.shape), _parts(index))
+    return getitem(self, index)
 
 
 @op
@@ -223,8 +258,12 @@ def cast(x: Array, dtype: str) -> Array:
     return engines.of(x).astype(x, dtype)
 
 
+def _operator(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: fn(self, self.recorder.operand(other, self))
+
+
 def _reflected(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: fn(other, self)
+    return lambda self, other: fn(self.recorder.operand(other, self), self)
 
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
@@ -240,10 +279,10 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "or": logical_or,
 }
 for _name, _fn in _OPERATORS.items():
-    setattr(Node, f"__{_name}__", _fn)
+    setattr(Node, f"__{_name}__", _operator(_fn))
     setattr(Node, f"__r{_name}__", _reflected(_fn))
 for _name, _fn in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
-    setattr(Node, f"__{_name}__", _fn)
-_UNARY: dict[str, Callable[..., Any]] = {"neg": negative, "abs": abs, "invert": logical_not, "getitem": getitem}
+    setattr(Node, f"__{_name}__", _operator(_fn))
+_UNARY: dict[str, Callable[..., Any]] = {"neg": negative, "abs": abs, "invert": logical_not, "getitem": _getitem}
 for _name, _fn in _UNARY.items():
     setattr(Node, f"__{_name}__", _fn)

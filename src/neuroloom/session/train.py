@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -185,49 +185,67 @@ class Saver:
     """Writes the variables of a session into safetensors files, and reads them back. Nothing is executed.
 
     Args:
-        var_list: variables, by default all of the graph when the saver is used.
+        var_list: variables, or a dict of variables by the names that they have in the files; by default all of the
+            graph when the saver is used.
         max_to_keep: the oldest files beyond so many are removed; 0 or None keeps all.
     """
 
-    def __init__(self, var_list: Sequence[Variable] | None = None, max_to_keep: int | None = 5) -> None:
-        self._variables = None if var_list is None else list(var_list)
+    def __init__(
+        self, var_list: Sequence[Variable] | Mapping[str, Variable] | None = None, max_to_keep: int | None = 5
+    ) -> None:
+        self._variables = None if var_list is None else _by_name(var_list)
         self.max_to_keep = max_to_keep
         self._written: list[Path] = []
         self._graph = get_default_graph()
 
-    def _all(self) -> list[Variable]:
-        found = self._graph.variables if self._variables is None else self._variables
+    def _all(self) -> dict[str, Variable]:
+        found = _by_name(self._graph.variables) if self._variables is None else self._variables
         if not found:
             raise GraphError("There are no variables to save.")
-        return list(found)
+        return found
 
     def save(self, sess: Any, save_path: Any, global_step: Any = None) -> str:
         """Write the variables; returns the file's path: `save_path`, with `-step` if a step is given."""
         step = sess.run(global_step) if isinstance(global_step, Tensor) else global_step
         base = str(save_path).removesuffix(".safetensors")
         path = Path(base + ("" if step is None else f"-{int(step)}") + ".safetensors")
-        files.write(path, {v.name: np.asarray(value) for v, value in sess.values_of(self._all()).items()}, {})
+        variables = self._all()
+        values = sess.values_of(dict.fromkeys(variables.values()))
+        files.write(path, {name: np.asarray(values[v]) for name, v in variables.items()}, {})
         self._written = [*(p for p in self._written if p != path), path]
         while self.max_to_keep and len(self._written) > self.max_to_keep:
             self._written.pop(0).unlink(missing_ok=True)
         return str(path)
 
     def restore(self, sess: Any, save_path: Any) -> None:
-        """Give the variables the values in a file.
+        """Give the variables the values in a file, which may hold others too.
 
         Raises:
-            ModelFileError: the file is damaged, or holds other variables or shapes.
+            ModelFileError: the file is damaged, or does not hold one of the variables, or in another shape.
         """
         path = Path(str(save_path).removesuffix(".safetensors") + ".safetensors")
-        variables = {v.name: v for v in self._all()}
+        variables = self._all()
         shapes: Any = {name: (v.dtype, tuple(v.shape)) for name, v in variables.items()}
-        found = files.read_arrays(path, shapes)
-        sess.load({variables[name]: value for name, value in found.items()})
+        found = files.read_arrays(path, files.read_header(path).weights | shapes)
+        sess.load({v: found[name] for name, v in variables.items()})
 
     @property
     def last_checkpoints(self) -> list[str]:
         """The files written and kept."""
         return [str(path) for path in self._written]
+
+
+def _by_name(variables: Sequence[Variable] | Mapping[str, Variable]) -> dict[str, Variable]:
+    """Variables by name.
+
+    Raises:
+        GraphError: other values.
+    """
+    found = dict(variables) if isinstance(variables, Mapping) else {getattr(v, "name", ""): v for v in variables}
+    for v in found.values():
+        if not isinstance(v, Variable):
+            raise GraphError(f"Saver expected variables, or a dict of variables by name, received {v!r}.")
+    return found
 
 
 def latest_checkpoint(folder: Any) -> str | None:
