@@ -27,7 +27,7 @@ def get(regularizer: Any) -> Regularizer:
 
 
 class L1(Regularizer):
-    """l1 Σ |w|."""
+    """l1 Σ |w|. The derivative at w = 0 is 0."""
 
     renamed = {"l": "l1"}
     lifted = ("l1",)
@@ -49,7 +49,7 @@ class L2(Regularizer):
 
 
 class L1L2(Regularizer):
-    """l1 Σ |w| + l2 Σ w²."""
+    """l1 Σ |w| + l2 Σ w². The derivative at w = 0 is 0."""
 
     lifted = ("l1", "l2")
     l1: NonNegative = 0.0

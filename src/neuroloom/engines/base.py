@@ -258,8 +258,16 @@ class Engine(ABC):
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
 
+    def abs(self, x: Array) -> Array:
+        """|x|; the derivative at 0 is 0."""
+        return self.xp.abs(x)
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        """x, but at least `low` and at most `high`, None: no bound; the derivative at a bound is 1."""
+        return self.xp.clip(x, low, high)
+
     def relu(self, x: Array) -> Array:
-        """max(x, 0)."""
+        """max(x, 0); the derivative at 0 is 0."""
         return self.xp.where(x > 0, x, 0 * x)
 
     def sigmoid(self, x: Array) -> Array:

@@ -161,6 +161,13 @@ class JaxEngine(Engine):
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
 
+    def abs(self, x: Array) -> Array:
+        return x * lax.stop_gradient(jnp.sign(x))  # JAX takes 1 for the derivative of its own at 0
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        x = x if low is None else jnp.where(x < low, low, x)  # JAX takes 1/2 for the derivative of its own at a bound
+        return x if high is None else jnp.where(x > high, high, x)
+
     def relu(self, x: Array) -> Array:
         return jax.nn.relu(x)
 

@@ -46,26 +46,25 @@ def _elementwise(name: str, text: str) -> Callable[..., Any]:
     return op(fn)
 
 
-abs = _standard("abs", "|x|.")
 exp = _standard("exp", "eˣ.")
 expm1 = _standard("expm1", "eˣ - 1, exact for small x.")
 log = _standard("log", "Natural logarithm.")
 log1p = _standard("log1p", "log(1 + x), exact for small x.")
-sqrt = _standard("sqrt", "Square root.")
+sqrt = _standard("sqrt", "Square root. The derivative at 0 is infinite.")
 square = _standard("square", "x².")
 sin = _standard("sin", "Sine of radians.")
 cos = _standard("cos", "Cosine of radians.")
 tanh = _standard("tanh", "Hyperbolic tangent.")
-sign = _standard("sign", "-1, 0 or 1.")
-floor = _standard("floor", "Largest whole number not above x.")
-round = _standard("round", "Nearest whole number; halves to the even one.")
+sign = _standard("sign", "-1, 0 or 1. The derivative is 0.")
+floor = _standard("floor", "Largest whole number not above x. The derivative is 0.")
+round = _standard("round", "Nearest whole number; halves to the even one. The derivative is 0.")
 isfinite = _standard("isfinite", "Neither infinite nor NaN.")
 logical_not = _standard("logical_not", "Truth reversed.")
 
-maximum = _elementwise("maximum", "The larger of x and y, elementwise.")
-minimum = _elementwise("minimum", "The smaller of x and y, elementwise.")
+maximum = _elementwise("maximum", "The larger of x and y, elementwise. Where they are equal, each derivative is 1/2.")
+minimum = _elementwise("minimum", "The smaller of x and y, elementwise. Where they are equal, each derivative is 1/2.")
 _floor_divide = _elementwise("floor_divide", "⌊x / y⌋.")
-remainder = _elementwise("remainder", "x - y ⌊x / y⌋, elementwise: it has the sign of y.")
+remainder = _elementwise("remainder", "x - y ⌊x / y⌋, elementwise: it has the sign of y. The derivative by x is 1.")
 logical_and = _elementwise("logical_and", "Whether both are true, elementwise.")
 logical_or = _elementwise("logical_or", "Whether one or both are true, elementwise.")
 
@@ -73,8 +72,8 @@ sum = _standard("sum", "Sum over `axis` (all axes by default); `keepdims` keeps 
 mean = _standard("mean", "Mean over `axis` (all axes by default); `keepdims` keeps it with length 1.")
 var = _standard("var", "Variance over `axis`, divided by n - `correction`.")
 prod = _standard("prod", "Product over `axis`.")
-max = _standard("max", "Largest value over `axis`.")
-min = _standard("min", "Smallest value over `axis`.")
+max = _standard("max", "Largest value over `axis`. Equal ones have equal parts of the derivative.")
+min = _standard("min", "Smallest value over `axis`. Equal ones have equal parts of the derivative.")
 any = _standard("any", "Whether any is true, over `axis`.")
 all = _standard("all", "Whether all are true, over `axis`.")
 argmax = _standard("argmax", "Position of the first largest value along `axis`.")
@@ -93,6 +92,12 @@ roll = _standard("roll", "Shifted cyclically along `axis`.")
 broadcast_to = _standard("broadcast_to", "Repeated to a larger shape.")
 zeros_like = _standard("zeros_like", "Zeros of the same shape and dtype.")
 ones_like = _standard("ones_like", "Ones of the same shape and dtype.")
+
+
+@op
+def abs(x: Array) -> Array:
+    """|x|. The derivative at 0 is 0."""
+    return engines.of(x).abs(x)
 
 
 @op
@@ -228,8 +233,8 @@ def where(condition: Any, x: Any, y: Any) -> Array:
 
 @op
 def clip(x: Array, low: float | None = None, high: float | None = None) -> Array:
-    """x, but at least `low` and at most `high`."""
-    return engines.of(x).xp.clip(x, low, high)
+    """x, but at least `low` and at most `high`. The derivative at a bound is 1, as between them."""
+    return engines.of(x).clip(x, low, high)
 
 
 @op

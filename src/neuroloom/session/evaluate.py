@@ -15,7 +15,6 @@ from neuroloom.ops.graph import Node, substitute, topological, walk
 from neuroloom.session.graph import Tensor, Variable
 from neuroloom.typing import Array
 
-
 INDEXED = (ops.gather, ops.pick, ops.getitem)
 """Functions of (x, index) whose index is checked when it is known, since engines clamp one that is out of range."""
 

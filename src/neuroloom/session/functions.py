@@ -291,10 +291,12 @@ def clip_by_value(t: Any, clip_value_min: float, clip_value_max: float, name: st
 
 
 def clip_by_norm(t: Any, clip_norm: float, name: str | None = None) -> Any:
-    """t, shortened to a length of at most `clip_norm`."""
+    """t, shortened to a length of at most `clip_norm`. The derivative at t = 0 is 1."""
     t = convert_to_tensor(t)
-    length = ops.sqrt(ops.sum(ops.square(t)))
-    return _named("clip_by_norm", ops.multiply, t, clip_norm / ops.maximum(length, clip_norm), name=name)
+    length = ops.sqrt(
+        ops.maximum(ops.sum(ops.square(t)), clip_norm * clip_norm)
+    )  # not √0, whose derivative is infinite
+    return _named("clip_by_norm", ops.multiply, t, clip_norm / length, name=name)
 
 
 def zeros(shape: Sequence[int], dtype: Any = "float32", name: str = "zeros") -> Tensor:

@@ -68,9 +68,7 @@ def converted(array: np.ndarray, dtype: str, what: str) -> np.ndarray:
         return array.astype(dtype, copy=False)
     wanted = np.dtype(dtype)
     if array.dtype.kind not in "fiub" or (array.dtype.kind == "f" and wanted.kind != "f"):
-        raise GraphError(
-            f"{what}, received {array.dtype.name}. Convert it with np.asarray(value, {dtype!r})."
-        )
+        raise GraphError(f"{what}, received {array.dtype.name}. Convert it with np.asarray(value, {dtype!r}).")
     with np.errstate(over="ignore"):
         new = array.astype(wanted)
     if wanted.kind == "f" and wanted.itemsize > array.itemsize:
