@@ -78,9 +78,9 @@ def test_an_array_beside_a_float64_tensor_keeps_its_digits(engine, graph):
 )
 def test_what_a_dtype_cannot_hold_is_refused(value, dtype, graph):
     """Fault 7: it became infinite, wrapped, or lost its fraction."""
-    with pytest.raises(GraphError, match="expected .*received"):
+    with pytest.raises(GraphError, match=r"expected .*received"):
         nls.constant(value, dtype)
-    with pytest.raises(GraphError, match="expected .*received"):
+    with pytest.raises(GraphError, match=r"expected .*received"):
         nls.Variable([value], dtype=dtype)
 
 

@@ -293,10 +293,8 @@ def clip_by_value(t: Any, clip_value_min: float, clip_value_max: float, name: st
 def clip_by_norm(t: Any, clip_norm: float, name: str | None = None) -> Any:
     """t, shortened to a length of at most `clip_norm`. The derivative at t = 0 is 1."""
     t = convert_to_tensor(t)
-    length = ops.sqrt(
-        ops.maximum(ops.sum(ops.square(t)), clip_norm * clip_norm)
-    )  # not √0, whose derivative is infinite
-    return _named("clip_by_norm", ops.multiply, t, clip_norm / length, name=name)
+    square = ops.maximum(ops.sum(ops.square(t)), clip_norm * clip_norm)  # above 0, where the root has no derivative
+    return _named("clip_by_norm", ops.multiply, t, clip_norm / ops.sqrt(square), name=name)
 
 
 def zeros(shape: Sequence[int], dtype: Any = "float32", name: str = "zeros") -> Tensor:

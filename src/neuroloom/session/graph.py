@@ -158,6 +158,7 @@ class Graph(Recorder):
         self._scope_of: dict[Layer, str] = {}
         self.seed: int | None = None
         self.shared: dict[str, Variable] = {}  # made by get_variable
+        self.slices: dict[Tensor, list[Any]] = {}  # of a gradient: pairs (gradients of rows, their numbers)
         self._scopes: list[str] = []
         self._taken: dict[str, int] = {}
         self._named: str | None = None
