@@ -346,8 +346,8 @@ def _getitem(x: torch.Tensor, index: Any) -> torch.Tensor:
             x = x.flip(axis)
             parts[i] = slice(n - 1 - at.start, max(n - 1 - at.stop, 0), -at.step)
         elif isinstance(part, torch.Tensor) and part.ndim == 0 and part.dtype is not torch.bool:
-            at = torch.where(part < 0, part + x.shape[axis], part)
-            x, parts[i] = x.index_select(axis, at.reshape(1)), 0
+            number = torch.where(part < 0, part + x.shape[axis], part)
+            x, parts[i] = x.index_select(axis, number.reshape(1)), 0
         axis += x.ndim - used if part is Ellipsis else axes_of(part)
     return x[tuple(parts)] if isinstance(index, tuple) else x[parts[0]]
 

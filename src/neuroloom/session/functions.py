@@ -147,8 +147,12 @@ def _whole(x: Any) -> bool:
     return "int" in x.dtype if isinstance(x, Node) else isinstance(x, int)
 
 
-Tensor.__truediv__ = lambda self, other: truediv(self, other)  # type: ignore[attr-defined]
-Tensor.__rtruediv__ = lambda self, other: truediv(other, self)  # type: ignore[attr-defined]
+_QUOTIENTS: dict[str, Callable[..., Any]] = {
+    "__truediv__": lambda self, other: truediv(self, other),
+    "__rtruediv__": lambda self, other: truediv(other, self),
+}
+for _name, _fn in _QUOTIENTS.items():
+    setattr(Tensor, _name, _fn)
 
 
 @op
