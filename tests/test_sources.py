@@ -276,7 +276,7 @@ def test_class_weights_of_a_binary_target():
         ([0, 1], {-1: 1.0}, "received -1. The nearest is 0"),
         ([0, 1], {"cat": 1.0}, "received 'cat'"),
         ([0, 1], {True: 1.0}, "received True"),
-        ([0, 1], {0: -1.0}, r"class_weight\[0\] expected a finite number of 0 or more, received -1.0"),
+        ([0, 1], {0: -1.0}, r"class_weight\[0\] expected a finite number of 0 or more, up to 3.4e\+38, received -1.0"),
         ([0, 1], {0: np.nan}, "received nan"),
         ([0, 1], {0: "2"}, "received '2'"),
         ([0, -1], {0: 1.0}, "values from -1 to 0. Use sample_weight"),

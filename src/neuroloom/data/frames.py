@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroloom.data import numbers
 from neuroloom.errors import DataError, nearest
 
 _FRAME_LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
@@ -140,7 +141,8 @@ def _series_array(series: Any) -> np.ndarray:
 
 
 def _column(name: str, values: Any) -> np.ndarray:
-    array = frame_columns(values)[0][1] if is_frame(values) else np.asarray(values)
+    array = frame_columns(values)[0][1] if is_frame(values) else np.asarray(numbers.foreign(values))
+    array = array if array.dtype.kind == "O" else numbers.native(array)
     if array.ndim != 1:
         raise DataError(f"Column {name!r} expected one value a row, received shape {array.shape}.")
     if array.dtype.kind not in "biufOUT":

@@ -30,6 +30,13 @@ _FLOATS = {torch.float16, torch.float32, torch.float64}
 _lists = Lists()
 
 
+def _shares(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors lie in one piece of memory; inside a transformation (vmap, grad) none is the caller's."""
+    if torch._C._functorch.maybe_current_level() is not None:
+        return False
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+
+
 class TorchEngine(Engine):
     """See `Engine`. A random key is a plain whole number that seeds a generator."""
 
@@ -71,6 +78,9 @@ class TorchEngine(Engine):
         if x.dtype.is_floating_point and x.dtype not in _FLOATS:
             x = x.float()
         return x.numpy(force=True)
+
+    def apart(self, x: torch.Tensor, others: list[Any]) -> torch.Tensor:
+        return x.clone() if any(_shares(x, a) for a in others if isinstance(a, torch.Tensor)) else x
 
     def dtype_name(self, x: Array) -> str:
         return str(x.dtype).removeprefix("torch.")

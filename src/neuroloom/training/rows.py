@@ -60,10 +60,10 @@ def unread_rows(network: Network, x: Any, name: str = "x") -> tuple[list[np.ndar
 
     def check(start: int, stop: int | None, inner: Inner) -> None:
         for end, label, part, array in checks:
-            if array.dtype.kind == "f":
-                check_finite(label, array, _columns(part), start, stop, inner)
             if end.whole and not np.can_cast(array.dtype, end.dtype):
                 _check_whole(end, array, part, label, start, stop, inner)
+            elif array.dtype.kind == "f":
+                check_finite(label, array, _columns(part), start, stop, inner)
 
     return arrays, check
 
@@ -85,7 +85,8 @@ def _ends(network: Network) -> list[_End]:
     found = []
     for node in tree.leaves(network.inputs):
         sizes = [n.call.input_dim for n in network.order if isinstance(n.call, Embedding) and node in n.args]
-        found.append(_End(node.shape, node.dtype, "float" not in node.dtype, min(sizes, default=None)))
+        dtype = {"int64": "int32", "uint64": "uint32"}.get(node.dtype, node.dtype)  # what all engines have room for
+        found.append(_End(node.shape, dtype, "float" not in dtype, min(sizes, default=None)))
     return found
 
 
@@ -150,9 +151,10 @@ def _check_whole(
         check_finite(name, array, _columns(part), start, stop, inner)
     low, high = (0, 1) if end.dtype == "bool" else (np.iinfo(end.dtype).min, np.iinfo(end.dtype).max)
     for first, rows in numbers.chunks(array, start, stop):
-        broken = (rows < low) | (rows > high)
-        if array.dtype.kind == "f":
-            broken |= rows != np.floor(rows)
+        if array.dtype.kind == "f":  # in float64, which has all numbers of 32 bits
+            broken = (rows < np.float64(low)) | (rows > np.float64(high)) | (rows != np.floor(rows))
+        else:
+            broken = (rows < low) | (rows > high)
         if broken.any():
             place = tuple(int(i) for i in np.argwhere(broken)[0])
             span = f" from {low} to {high}" if rows[place] == np.floor(rows[place]) else ""
