@@ -120,13 +120,11 @@ def _series(frame: Any) -> list[tuple[str, Any]]:
 def _by_place(frame: Any) -> tuple[list[str] | None, Any]:
     """The names of the columns, and the frame with their places for names; (None, frame) where they may stay.
 
-    pandas takes anything for a name, several times if need be, as does pyarrow; narwhals finds columns by texts.
+    pandas takes anything for a name, several times if need be; narwhals finds columns by texts.
     """
     if hasattr(frame, "set_axis") and hasattr(frame, "columns"):  # pandas and what is made like it
         given = list(frame.columns)
         return [str(name) for name in given], frame.set_axis([str(i) for i in range(len(given))], axis=1)
-    if hasattr(frame, "rename_columns"):  # pyarrow
-        return list(frame.column_names), frame.rename_columns([str(i) for i in range(len(frame.column_names))])
     return None, frame
 
 
