@@ -78,10 +78,10 @@ def _squeezed(y: np.ndarray) -> np.ndarray:
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:
-    gaps = np.equal(labels, None) if labels.dtype.kind == "O" else np.zeros(0, bool)
-    if gaps.any():
-        place = [int(i) for i in np.argwhere(gaps)[0]]
-        raise DataError(f"y expected class numbers, received None at y{place}. Fill it in or remove its row.")
+    if labels.dtype.kind == "O":
+        place = next((list(place) for place, label in np.ndenumerate(labels) if label is None), None)
+        if place is not None:
+            raise DataError(f"y expected class numbers, received None at y{place}. Fill it in or remove its row.")
     if labels.dtype.kind not in "biuf":
         raise DataError(
             f"y expected class numbers, received {labels.dtype}. Encode labels first, for example "
