@@ -76,7 +76,7 @@ class TableSchema:
                 (fewer than 5 % of its cells), or no column left to learn from.
             ConfigurationError: there is no such task.
         """
-        table = as_table(table)
+        table, target = as_table(table), str(target)  # pandas has columns whose names are numbers
         goal = fit_target(read_cells(table, target), task)
         columns, notes = _fit_columns(table, target)
         if not columns:

@@ -179,6 +179,10 @@ class Engine(ABC):
         """Return `values` once they exist (engines that compute in the background block here)."""
         return values
 
+    def apart(self, x: Array, others: list[Any]) -> Array:
+        """x, copied where it lies in the memory of others."""
+        return x
+
     def inner(self, a: np.ndarray, b: np.ndarray) -> float:
         """The inner product of two contiguous arrays of one shape, of the host's memory."""
         return np.vdot(a, b)

@@ -16,6 +16,7 @@ from jax import lax
 from neuroloom import tree
 from neuroloom.engines import dispatch, jax_cache, jax_options, jax_products, jax_recurrent, jax_windows
 from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width
+from neuroloom.errors import DataError
 from neuroloom.typing import Array, Function, Key, Tree
 
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
@@ -60,7 +61,9 @@ class JaxEngine(Engine):
             other = dispatch.of_type(type(x))
             x = other.to_numpy(x) if other is not None else default_width(x)
         dtype = dtype or str(x.dtype)
-        dtype = dtype if jax.config.read("jax_enable_x64") else NARROW.get(dtype, dtype)
+        if dtype in NARROW and not jax.config.read("jax_enable_x64"):
+            dtype = NARROW[dtype]
+            _check_room(x, dtype)
         if isinstance(x, np.ndarray) and x.nbytes >= LARGE and _on_cpu():
             copy = aligned(x.shape, dtype)
             np.copyto(copy, x, casting="unsafe")
@@ -276,6 +279,18 @@ def _binary_crossentropy_tangent(values: tuple[Array, Array], tangents: tuple[Ar
 
 def _words(seed: int) -> np.ndarray:
     return np.array([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
+
+
+def _check_room(x: Any, dtype: str) -> None:
+    """That no whole number is stored as another one."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and "int" in dtype and x.size:
+        room = np.iinfo(dtype)
+        low, high = int(x.min()), int(x.max())
+        if low < room.min or high > room.max:
+            raise DataError(
+                f"JAX stores whole numbers in 32 bits (from {room.min} to {room.max}), received "
+                f"{low if low < room.min else high}. Give such numbers as floats."
+            )
 
 
 def _on_cpu() -> bool:

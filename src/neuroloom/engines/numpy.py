@@ -37,6 +37,9 @@ class NumpyEngine(Engine):
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)
 
+    def apart(self, x: np.ndarray, others: list[Any]) -> np.ndarray:
+        return x.copy() if any(np.may_share_memory(x, a) for a in others if isinstance(a, np.ndarray)) else x
+
     def astype(self, x: Any, dtype: str) -> np.ndarray:
         return np.asarray(x, dtype=dtype)  # a full sum is a NumPy scalar, which xp.astype refuses
 

@@ -25,7 +25,16 @@ _MASK = (1 << 64) - 1
 
 _LONG = 1 << 16
 """Numbers from which an inner product on all cores takes less time than NumPy's, which is on one."""
+_FLOATS = {torch.float16, torch.float32, torch.float64}
+"""The floating-point numbers that NumPy has too; bfloat16 and the like become float32 there."""
 _lists = Lists()
+
+
+def _shares(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors lie in one piece of memory; inside a transformation (vmap, grad) none is the caller's."""
+    if torch._C._functorch.maybe_current_level() is not None:
+        return False
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
 class TorchEngine(Engine):
@@ -64,7 +73,14 @@ class TorchEngine(Engine):
         return x.to(device=_device(), dtype=wanted)
 
     def to_numpy(self, x: Any) -> np.ndarray:
-        return x.numpy(force=True) if isinstance(x, torch.Tensor) else np.asarray(x)
+        if not isinstance(x, torch.Tensor):
+            return np.asarray(x)
+        if x.dtype.is_floating_point and x.dtype not in _FLOATS:
+            x = x.float()
+        return x.numpy(force=True)
+
+    def apart(self, x: torch.Tensor, others: list[Any]) -> torch.Tensor:
+        return x.clone() if any(_shares(x, a) for a in others if isinstance(a, torch.Tensor)) else x
 
     def dtype_name(self, x: Array) -> str:
         return str(x.dtype).removeprefix("torch.")

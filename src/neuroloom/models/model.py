@@ -168,7 +168,9 @@ class Model(Structure):
 
         Args:
             x: inputs: an array, list, pandas or polars frame, or memory map; a list or dict of them for several
-                inputs; or a generator (or any iterable) of batches (x, y) or (x, y, sample_weight).
+                inputs; or a generator (or any iterable) of batches (x, y) or (x, y, sample_weight). Numbers, whole
+                ones too, are rounded to float32; an input of whole numbers takes those of 32 bits. What does not fit is
+                an error. A batch is copied as it comes, so its arrays may be filled anew for the next.
             y: targets, likewise.
             batch_size: samples per step, 32 by default; the last batch of an epoch is what remains.
             epochs: the number of the last epoch.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from neuroloom.data.sources import as_arrays
 from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Input, Layer, Network
@@ -89,8 +87,8 @@ class Sequential(Model):
 
     def _input_for(self, x: Any) -> Node:
         """An Input of the data's shape."""
-        data = as_arrays(x, name="x")
-        if not isinstance(data, np.ndarray):
+        data = as_arrays(x, name="x", dtype=None)
+        if isinstance(data, list | tuple | dict):
             raise DataError("A Sequential has one input; it received several arrays. Use Model(inputs, outputs).")
         return Input(data.shape[1:], getattr(self._chain[0], "input_dtype", "float32"))
 

@@ -83,9 +83,12 @@ class Structure:
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
         self._build_for(x)
-        if not has_node(x):
-            self._draw()
-        return self.network(x, training=training)
+        if has_node(x):
+            return self.network(x, training=training)
+        self._draw()
+        given = _typed(self.network.inputs, x)
+        arrays = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else [given]
+        return tree.map(lambda y: engines.of(y).apart(y, arrays), self.network(given, training=training))
 
     def _build_for(self, x: Any) -> None:
         """Make sure that there is a network; a Sequential may make it from data."""
@@ -171,6 +174,18 @@ class Structure:
             return f"<{type(self).__name__}, input shape unknown>"
         ends = f"{_shown(self.input_shape)} -> {_shown(self.output_shape)}"
         return f"<{type(self).__name__} {ends}, {self.count_params():,} parameters>"
+
+
+def _typed(inputs: Any, x: Any) -> Any:
+    """Tensors in the dtypes of the inputs that they are for."""
+    if isinstance(inputs, Node):
+        engine = engines.dispatch.of_type(type(x))
+        return x if engine is None or engine.name == "numpy" else engine.astype(x, inputs.dtype)
+    if isinstance(inputs, dict) and isinstance(x, dict) and inputs.keys() == x.keys():
+        return {name: _typed(inputs[name], part) for name, part in x.items()}
+    if isinstance(inputs, list | tuple) and isinstance(x, list | tuple) and len(inputs) == len(x):
+        return [_typed(one, part) for one, part in zip(inputs, x, strict=True)]
+    return x
 
 
 def _copy(array: Array) -> np.ndarray:
