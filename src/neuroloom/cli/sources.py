@@ -95,7 +95,7 @@ def _from_csv(data: str, target: str | None, task: str | None, seed: int) -> Sou
     if not Path(data).exists():
         known = nearest(data, NAMES)
         raise DataError(f"{data!r} is neither a data set nor a file. {known}")
-    table = read_csv(data, () if target is None else (target,))
+    table = read_csv(data, () if target is None or parse_number(target) is None else (target,))
     if target is None:
         raise DataError(f"Say which column of {data} to predict: --target NAME. Columns: {', '.join(table.names)}.")
     if target not in table.names and table.names == tuple(f"c{i}" for i in range(len(table.names))):
