@@ -201,10 +201,11 @@ def test_files_with_bars_packed_or_in_utf_16(tmp_path, data):
     "data, message",
     [
         (gzip.compress(b"x,y\n1,2\n" * 100)[:-9], "expected a file packed with gzip, and it cannot be unpacked"),
+        (BARS.encode("utf-16-le"), "received NUL characters, as UTF-16 without its mark has"),
         (b"\x1f\x8bnot gzip", "expected a file packed with gzip"),
         (b"\xff\xfea\x00\x00\xd8b\x00", "expected text in UTF-16, received byte"),
     ],
-    ids=["cut", "no gzip", "lone surrogate"],
+    ids=["cut", "no mark", "no gzip", "lone surrogate"],
 )
 def test_damaged_files_are_refused(tmp_path, data, message):
     """Fault 25: the errors of the readers of such files."""
@@ -236,6 +237,7 @@ def sorted_table(path, numbers, name, place=0):
         (range(100_000, 100_180, 3), "order", 0),  # rising down the first column, as after a selection
         (np.random.default_rng(1).permutation(200)[:60], "", 0),  # no name, all different
         (np.random.default_rng(1).permutation(200)[:60], "ID", 1),
+        (np.random.default_rng(1).permutation(200)[:60], "customer_id", 1),
         ([f"{i:03d}" for i in range(60)], "nr", 0),
         ([f"row {i}" for i in range(60)], "nr", 0),
     ],
@@ -254,6 +256,7 @@ def test_row_numbers_are_dropped_with_a_note(tmp_path, numbers, name, place):
     [
         ([i * 37 % 41 for i in range(60)], "age", 0),  # some occur twice
         (np.random.default_rng(1).permutation(200)[:60], "age", 1),  # all different, with gaps
+        (np.random.default_rng(1).permutation(200)[:60], "paid", 1),
         ([i + 0.5 for i in range(60)], "time", 0),
     ],
 )

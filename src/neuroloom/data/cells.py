@@ -26,12 +26,18 @@ PLAIN = "1234.5"
 SPELLINGS = (PLAIN, "1,234.5", "1 234.5", "1'234.5", "1234,5", "1.234,5", "1 234,5", "1'234,5")
 """The ways to write numbers, each by an example that shows the decimal mark and what parts the thousands."""
 
-_KINDS_OF_SPACE = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2019": "'"})
+KINDS_OF_MARKS = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2019": "'"})
+"""The other spaces and apostrophes that part thousands -> those of `SPELLINGS`."""
 
 
 def decimal_mark(spelling: str) -> str:
     """The decimal mark of a spelling."""
     return spelling[-2]
+
+
+def thousands_mark(spelling: str) -> str:
+    """What parts the thousands in a spelling; empty for nothing."""
+    return spelling[1].strip("2")
 
 
 def parse_number(text: str, spelling: str = PLAIN) -> float | None:
@@ -44,17 +50,17 @@ def parse_number(text: str, spelling: str = PLAIN) -> float | None:
     """
     pattern, marks = _reader(spelling)
     if spelling != PLAIN:
-        text = text.translate(_KINDS_OF_SPACE)
+        text = text.translate(KINDS_OF_MARKS)
     if not pattern.fullmatch(text):
         return None
-    value = float(text.translate(marks))
+    value = float(text if spelling == PLAIN else text.translate(marks))
     return value if math.isfinite(value) else None
 
 
 @cache
 def _reader(spelling: str) -> tuple[re.Pattern[str], dict[int, str | None]]:
     """The pattern of a spelling's numbers, and what makes Python's numbers of them."""
-    point, parting = decimal_mark(spelling), spelling[1:2].strip("2")
+    point, parting = decimal_mark(spelling), thousands_mark(spelling)
     whole = r"\d+"
     if parting:
         whole = rf"(?:[1-9]\d{{0,2}}(?:{re.escape(parting)}\d{{3}})+|\d+)"
@@ -69,6 +75,8 @@ def text_of(value: object) -> str:
     >>> text_of(" 007 "), text_of(3.0), text_of(2.5), text_of(True)
     ('007', '3', '2.5', 'True')
     """
+    if isinstance(value, str):
+        return value.strip()
     if isinstance(value, (float, np.floating)) and value == np.floor(value) and math.isfinite(value):
         return str(int(value))
     return str(value).strip()
@@ -154,6 +162,9 @@ def is_missing(value: object, marks: frozenset[str]) -> bool:
 
 
 def _number(value: object, spelling: str) -> float:
+    if isinstance(value, str):
+        number = parse_number(value.strip(), spelling)
+        return math.nan if number is None else number
     if isinstance(value, (bool, np.bool_)):
         return math.nan
     if isinstance(value, (int, float, np.number)):
@@ -161,5 +172,4 @@ def _number(value: object, spelling: str) -> float:
             return float(value)
         except OverflowError:
             return math.inf
-    number = parse_number(str(value).strip(), spelling if isinstance(value, str) else PLAIN)
-    return math.nan if number is None else number
+    return _number(str(value), PLAIN)  # a decimal or another kind of number

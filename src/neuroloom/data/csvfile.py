@@ -82,6 +82,10 @@ def _text(path: str | os.PathLike[str]) -> str:
             f"{path} expected text in {encoding.removesuffix('-sig').upper()}, received byte "
             f"{error.object[error.start]:#04x} at offset {error.start}. Save it as UTF-8."
         ) from error
+    if "\0" in text:
+        raise DataError(
+            f"{path} expected text, received NUL characters, as UTF-16 without its mark has. Save it as UTF-8."
+        )
     if not text.strip():
         raise DataError(f"{path} expected a row of column names and rows of data, received an empty file.")
     return text

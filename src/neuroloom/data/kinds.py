@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neuroloom.data.cells import (
+    KINDS_OF_MARKS,
     MISSING,
     MISSING_NUMBERS,
     PLAIN,
@@ -23,6 +24,7 @@ from neuroloom.data.cells import (
     parse_number,
     read_cells,
     text_of,
+    thousands_mark,
 )
 from neuroloom.data.frames import Table
 
@@ -32,8 +34,8 @@ STRAY_SHARE = 0.05
 FEWEST_COUNTED = 10
 """Fewer whole numbers in a row than this prove nothing."""
 
-INDEX_NAMES = frozenset({"id", "index", "row", "unnamed: 0"})
-"""Names, in small letters, of columns whose whole numbers name the rows if all are different."""
+INDEX_NAME = re.compile(r"(.*[\s_-])?id|index|row|unnamed: 0", re.IGNORECASE)
+"""Names of columns whose whole numbers name the rows if all are different."""
 
 _EXACT = 2**53  # float64 holds every whole number up to here
 _MARKED = re.compile(r"\d[,.' \u00a0\u202f\u2019]")
@@ -108,7 +110,9 @@ def _fitting(texts: Counter[str]) -> dict[str, bool]:
     present = texts.total()
     marked = {text: count for text, count in texts.items() if _MARKED.search(text)}
     strays = _strays({text: count for text, count in texts.items() if text not in marked}, PLAIN, present)
-    found = {spelling: strays + _strays(marked, spelling, present) for spelling in SPELLINGS}
+    marks = set("".join(marked).translate(KINDS_OF_MARKS))  # a mark that is nowhere parts nothing
+    tried = [spelling for spelling in SPELLINGS if marks.issuperset(thousands_mark(spelling))]
+    found = {spelling: strays + _strays(marked, spelling, present) for spelling in tried}
     return {spelling: count == 0 for spelling, count in found.items() if count < max(1, STRAY_SHARE * present)}
 
 
@@ -147,14 +151,18 @@ def _kind(table: Table, name: str, texts: Counter[str], spelling: str | None) ->
     else:
         gaps = MISSING_NUMBERS.intersection(value.strip() for value in values if isinstance(value, str))
         kind = Kind(spelling, _code(texts), gaps=tuple(sorted(gaps - MISSING)))
+        if not all((parse_number(text, spelling) or 0.0).is_integer() for text in texts):
+            return kind
     return kind if kind.code else replace(kind, numbers_rows=_numbers_rows(table, name, kind.spelling))
 
 
 def _code(texts: Iterable[str]) -> str | None:
     """A text that says more than the number that it is: with a leading zero, or too many digits."""
     for text in texts:
-        number = parse_number(text) if _WHOLE.fullmatch(text) else None
-        if number is not None and (_LEADING_ZERO.fullmatch(text) or int(number) != int(text)):
+        if not _WHOLE.fullmatch(text):
+            continue
+        number = parse_number(text)
+        if _LEADING_ZERO.fullmatch(text) or (number is not None and int(number) != int(text)):
             return text
     return None
 
@@ -168,13 +176,14 @@ def _inexact(values: np.ndarray) -> str | None:
 
 def _numbers_rows(table: Table, name: str, spelling: str | None) -> bool:
     """Whether whole numbers, all different, count: in a row without gaps, down a first column, or by their name."""
-    cells = read_cells(table, name, spelling)
-    numbers = cells.numbers
-    if len(numbers) < FEWEST_COUNTED or np.isnan(numbers).any() or (numbers != np.round(numbers)).any():
+    if table.rows < FEWEST_COUNTED:
+        return False
+    numbers = read_cells(table, name, spelling).numbers
+    if np.isnan(numbers).any() or (numbers != np.round(numbers)).any():
         return False
     steps = np.diff(np.sort(numbers))
     if not (steps > 0).all():
         return False
     rising = name == table.names[0] and bool((np.diff(numbers) > 0).all())
     unnamed = name == "c0" and "c1" not in table.names  # what read_csv calls a first column without a name
-    return bool((steps == 1).all()) or rising or unnamed or name.lower() in INDEX_NAMES
+    return bool((steps == 1).all()) or rising or unnamed or INDEX_NAME.fullmatch(name) is not None

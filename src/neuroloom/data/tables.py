@@ -39,7 +39,7 @@ class TableSchema:
     for each category; where training cells were missing, one more feature says which. Empty, constant and
     identifier-like columns are dropped, and `notes` says so: texts that are nearly all different, and whole
     numbers that count the rows (without gaps in any order, rising down the first column, or all different in
-    a column named id or index), unless no other column is left.
+    a column named like id, customer_id or index), unless no other column is left.
 
     What a column is, is decided here and kept: later tables are read as the training table was. An empty cell,
     `?`, `NA`, `NaN`, `nan`, `null` and `NULL` are missing values; among numbers also `N/A`, `n/a`, `na`, `NAN`,
