@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, cast
 
@@ -44,7 +43,7 @@ class ClassTarget:
     @classmethod
     def fit(cls, cells: Cells, task: Task | None) -> ClassTarget:
         """Learns the classes; see `fit_target`."""
-        classes = tuple(sorted(set(_labels(cells)), key=_place(cells)))
+        classes = tuple(_in_order(set(_labels(cells))))
         if len(classes) < 2:
             raise DataError(f"target {cells.name!r} expected two classes or more, received only {classes[0]!r}.")
         if isinstance(classes[0], str) and len(classes) > category_limit(len(cells.values)):
@@ -213,11 +212,11 @@ def _check_whole(cells: Cells) -> None:
         )
 
 
-def _place(cells: Cells) -> Callable[[Any], Any]:
-    """The order of labels: of their numbers where all cells are numbers, else of themselves."""
-    if all(parse_number(text or "") is not None for text in set(cells.texts())):
-        return lambda label: (parse_number(str(label)), str(label))
-    return lambda label: label
+def _in_order(labels: set[Any]) -> list[Any]:
+    """Labels in their order, which for texts that are all numbers is that of the numbers."""
+    if all(isinstance(label, str) and parse_number(label) is not None for label in labels):
+        return sorted(labels, key=lambda label: (parse_number(label), label))
+    return sorted(labels)
 
 
 def _check_filled(cells: Cells) -> None:
