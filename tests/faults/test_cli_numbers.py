@@ -165,6 +165,26 @@ def test_odd_cells_give_one_answer_for_every_seed(tmp_path, odd):
         assert answers == {"CategoricalColumn"}
 
 
+@pytest.mark.parametrize("table", range(15))
+def test_a_table_can_be_learnt_from_with_every_seed_or_with_none(tmp_path, table):
+    """Fault 25: of such tables a third failed for some seeds only."""
+    generator = np.random.default_rng(table)
+    texts = [str(number) for number in generator.integers(0, 30, generator.integers(20, 60))]
+    for row in generator.choice(len(texts), 3, replace=False):
+        texts[row] = str(generator.choice(["x", "N/A", "1,5", "-", "7 000", "007"]))
+    path = tmp_path / "t.csv"
+    path.write_text("x;k;y\n" + "".join(f"{text};{i % 5};{'ab'[i % 2]}\n" for i, text in enumerate(texts)))
+    answers = set()
+    for seed in range(8):
+        try:
+            source = open_source(str(path), "y", None, seed)
+            widths = {source.preparation.features(p).ndim for p in (source.train, source.validation, source.test)}
+            answers.add(str(widths))
+        except DataError as error:
+            answers.add(str(error))
+    assert len(answers) == 1
+
+
 def test_spellings_are_decided_for_every_seed(tmp_path):
     """Fault 25: the one cell that shows what a comma means may fall into any part."""
     path = semicolons(tmp_path / "t.csv", ["0,5", *(f"{i}.{i}" for i in range(101, 160))])
