@@ -26,6 +26,7 @@ class Table:
         names: the names of the columns, all different.
         columns: one array of shape (rows,) for each name; text as read, numbers or booleans.
         lines: where each row stands in its file, for messages; None for a table that came from no file.
+        delimiter: what parts the cells of the file; None for a table that came from no file.
 
     Example:
         >>> table = as_table({"age": [31, 54], "city": ["Riga", "Oslo"]})
@@ -36,6 +37,7 @@ class Table:
     names: tuple[str, ...]
     columns: tuple[np.ndarray, ...]
     lines: tuple[int, ...] | None = None
+    delimiter: str | None = None
 
     @property
     def rows(self) -> int:

@@ -13,6 +13,9 @@ import numpy as np
 from neuroloom.data import numbers
 from neuroloom.errors import DataError
 
+MOST_CLASSES = 10_000_000
+"""Whole numbers beyond this are identifiers; a vector for each would not fit into memory."""
+
 
 def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
     """Turns class numbers into one-hot vectors.
@@ -89,9 +92,17 @@ def _whole(labels: np.ndarray) -> np.ndarray:
         )
     if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
         raise DataError("y expected whole class numbers, received fractions or NaN.")
-    if labels.size and labels.max() >= 2**31:
-        raise DataError(f"y expected class numbers from 0, below 2**31, received {labels.max()}. Number the classes.")
+    _refuse_identifiers(labels)
     return labels.astype(np.int64)
+
+
+def _refuse_identifiers(labels: np.ndarray) -> None:
+    for number in (labels.min(), labels.max()) if labels.size else ():
+        if abs(float(number)) > MOST_CLASSES:
+            raise DataError(
+                f"y expected class numbers from 0, received {number}, which looks like an identifier. Number the "
+                f"classes first: `classes, y = np.unique(labels, return_inverse=True)`."
+            )
 
 
 def _class_numbers(y: np.ndarray) -> tuple[np.ndarray, int]:
