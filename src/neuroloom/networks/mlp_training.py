@@ -16,6 +16,9 @@ from neuroloom.networks.mlp_rules import Plan, curvature, dropping, gradient, ob
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Tree
 
+STUCK = 2
+"""SciPy's status of a search that found nothing lower along its direction."""
+
 
 def train(
     engine: Engine, w: Array, slots: Tree, best: Tree, curves: Array, data: Any, held: Any, mask: Array,
@@ -137,15 +140,23 @@ class Course:
 def minimized(
     name: str, fun: Callable[[np.ndarray], tuple[float, np.ndarray]], w: np.ndarray, epochs: int, course: Course
 ) -> None:
-    """SciPy's algorithm from w, an iteration an epoch; `course` holds what came out."""
+    """SciPy's algorithm from w, an iteration an epoch; `course` holds what came out.
+
+    Where its line search fails it begins anew from there, as long as that leads on: an estimate of the curvature that
+    rounding has spoilt is forgotten.
+    """
     tight = {
         "bfgs": {"gtol": 1e-8},
         "lbfgs": {"gtol": 1e-8, "ftol": 1e-14, "maxfun": 100 * epochs},
         "ncg": {"xtol": 1e-10},
     }
-    minimize(
-        fun, w, jac=True, method=algorithms.SCIPY[name], callback=course, options={"maxiter": epochs, **tight[name]}
-    )
+    done = -1
+    while done < len(course.errors) < epochs:
+        done = len(course.errors)
+        options = {"maxiter": epochs - done, **tight[name]}
+        found = minimize(fun, course.w, jac=True, method=algorithms.SCIPY[name], callback=course, options=options)
+        if found.status != STUCK:
+            break
 
 
 def check_finite(network: Any, error: float, epochs: int) -> None:
