@@ -133,6 +133,7 @@ class CompetitiveLayer(Quantizer):
             p.bias * self.scale_, draws.key(self.seed_, "order"), done, np.zeros(epochs), p.epochs,
             conscience=p.conscience,
         )  # fmt: skip
+        self._finite(state, self.error_curve_)
         self.weights_, self.shares_ = middle + state[0], state[1]
         self.n_iter_ = done + epochs
         return self

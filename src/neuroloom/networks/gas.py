@@ -66,6 +66,7 @@ class NeuralGas(Quantizer):
             diffuse, X - middle, w - middle, np.array(p.learning_rate), ranges, draws.key(self.seed_, "order"), done, np.zeros(epochs),
             float(p.epochs),
         )  # fmt: skip
+        self._finite(w, self.error_curve_)
         self.weights_: np.ndarray = middle + w
         self.n_iter_ = done + epochs
         self.edges_ = joined(self._lengths(X))

@@ -84,6 +84,7 @@ class GrowingNeuralGas(Quantizer):
             draws.key(self.seed_, "order"), done, np.zeros(epochs), float(p.epochs),
         )  # fmt: skip
         w, alive, age, error, _ = state
+        self._finite(w[alive], error[alive])
         self.weights_, self.errors_, self.ages_ = middle + w[alive], error[alive], age[alive][:, alive]
         self.edges_ = np.argwhere(np.triu(self.ages_ >= 0))
         self.clusters_ = parts(self.edges_, len(self.weights_))

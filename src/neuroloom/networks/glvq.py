@@ -38,6 +38,7 @@ class _Descending(Prototypes):
             descend, start, X - middle, labels, self.prototype_labels_, p.learning_rate, scale, getattr(p, "sigma", 1.0),
             cost=self._cost, steps=p.max_iter,
         )  # fmt: skip
+        self._finite(found, self.cost_curve_)
         self.prototypes_ = middle + found["prototypes"]
         self._keep_metric(found)
         self.n_iter_ = p.max_iter

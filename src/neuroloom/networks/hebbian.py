@@ -198,10 +198,12 @@ class _Components(TransformerMixin, Network):
         if not again:
             self._set_start(p, X)
         key = draws.key(self.seed_, "order", self.n_iter_)
-        self.components_: np.ndarray = self._run(
+        found = self._run(
             turn, self.components_, (X - self.mean_) / self.scale_, p.learning_rate, self.n_iter_, epochs, key,
             triangular=self.triangular,
         )  # fmt: skip
+        self._finite(found)
+        self.components_: np.ndarray = found
         self.n_iter_ += epochs
         return self
 

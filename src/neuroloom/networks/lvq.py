@@ -124,6 +124,7 @@ class LVQ(Prototypes):
             learn, X - middle, labels, self.prototypes_ - middle, self.prototype_labels_, rates.reshape(epochs, len(X)), p.window,
             p.epsilon, draws.key(self.seed_, "order", done), rule=p.rule,
         )  # fmt: skip
+        self._finite(w)
         self.prototypes_ = middle + w
         self.error_curve_: np.ndarray = np.concatenate([self.error_curve_, errors]) if done else errors
         self.n_iter_ = done + epochs

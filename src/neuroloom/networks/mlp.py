@@ -41,7 +41,8 @@ class MultilayerPerceptronClassifier(ClassifierMixin, _FeedForward):
         "bfgs", "lbfgs", "ncg"     SciPy's BFGS, L-BFGS-B and Newton-CG, an iteration each; where one finds nothing
                            lower it begins anew, without what it knew of the curvature
 
-    or, with "sgd", "adam", "adamw", "rmsprop" and "adagrad", a step of that optimizer for each mini-batch.
+    or, with "sgd", "adam", "adamw", "rmsprop" and "adagrad", a step of that optimizer for each mini-batch. The first
+    seven end where the gradient is shorter than 1e-5: E cannot become much smaller.
 
     Args:
         hidden: units of each hidden layer; () for none.

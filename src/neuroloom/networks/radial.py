@@ -63,9 +63,10 @@ class _Radial(Network):
     ) -> tuple[np.ndarray, np.ndarray]:
         middle = centers.mean(axis=0)
         x, centers = X - middle, centers - middle
-        self._solve(self._run(gaussians, x, centers, widths), targets)
+        self._solve(self._answer(gaussians, x, centers, widths), targets)
         start = {"centers": centers, "log_widths": np.log(widths), "weights": self.coef_.T, "bias": self.intercept_}
         found, self.loss_curve_ = self._run(descend, start, x, targets, p.learning_rate, steps=p.max_iter)
+        self._finite(found)
         self.n_iter_ = max(p.max_iter, 1)
         return middle + found["centers"], np.exp(found["log_widths"])
 

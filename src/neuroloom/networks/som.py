@@ -189,6 +189,7 @@ class SelfOrganizingMap(Quantizer):
             w, self.error_curve_ = self._run(som_rules.online, *values, *ways, *places, **modes)
         else:
             w, self.error_curve_ = self._run(som_rules.batch, *values, np.array(p.radius), *places, **modes)
+        self._finite(w, self.error_curve_)
         self.weights_: np.ndarray = w + shift
         self.positions_ = som_grid.positions(p.shape, p.grid)
         self.n_iter_ = done + epochs
