@@ -54,7 +54,9 @@ class Quantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     def _lengths(self, X: np.ndarray) -> np.ndarray:
         missing = bool(np.isnan(X).any())
         middle = self._origin(self.weights_)
-        return self._answer(rules.lengths, X - middle, self.weights_ - middle, distance=self._distance(), missing=missing)
+        return self._answer(
+            rules.lengths, X - middle, self.weights_ - middle, distance=self._distance(), missing=missing
+        )
 
     def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
         return self._rows(X, reset=reset)

@@ -47,7 +47,6 @@ class _Stack(Network):
             self.rbms_.append(rbm.fit(X))
             X = self._run(rules.hidden_means, rbm._net, X)
 
-
     def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
         """X as checked rows of visible values."""
         return self._visible(self._rows(X, reset=reset))

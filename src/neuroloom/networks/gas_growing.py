@@ -91,9 +91,7 @@ class GrowingNeuralGas(Quantizer):
         self.n_iter_, self.n_inputs_ = done + epochs, self.n_inputs_ + epochs * len(X)
         return self
 
-    def _places(
-        self, p: SimpleNamespace, X: np.ndarray, middle: np.ndarray, again: bool
-    ) -> tuple[np.ndarray, ...]:
+    def _places(self, p: SimpleNamespace, X: np.ndarray, middle: np.ndarray, again: bool) -> tuple[np.ndarray, ...]:
         """Room for all units that there may be: weights less `middle`, which places are taken, ages of edges, errors."""
         units = len(self.weights_) if again else 2
         places = max(p.max_units, units)

@@ -32,14 +32,14 @@ class _Descending(Prototypes):
         labels = self._labels(y)
         self._first_prototypes(X, labels, p.prototypes_per_class)
         middle = self.prototypes_.mean(axis=0)
-        start = {"prototypes": self.prototypes_ - middle, **self._first_metric(p, X.shape[1])}
-        scale = X.std(axis=0, dtype=np.float64).mean() or 1.0  # of the steps, for any unit of the features
+        scale = X.std(axis=0, dtype=np.float64).mean() or 1.0
+        start = {"prototypes": (self.prototypes_ - middle) / scale, **self._first_metric(p, X.shape[1])}
         found, self.cost_curve_ = self._run(
-            descend, start, X - middle, labels, self.prototype_labels_, p.learning_rate, scale, getattr(p, "sigma", 1.0),
-            cost=self._cost, steps=p.max_iter,
+            descend, start, (X - middle) / scale, labels, self.prototype_labels_, p.learning_rate,
+            getattr(p, "sigma", 1.0) / scale, cost=self._cost, steps=p.max_iter,
         )  # fmt: skip
         self._finite(found, self.cost_curve_)
-        self.prototypes_ = middle + found["prototypes"]
+        self.prototypes_ = middle + scale * found["prototypes"]
         self._keep_metric(found)
         self.n_iter_ = p.max_iter
         return self
@@ -204,13 +204,13 @@ class RSLVQ(_Descending):
 
 
 def descend(
-    engine: Engine, start: Tree, x: Array, labels: Array, marks: Array, rate: Array, scale: Array, sigma: Array, *,
-    cost: str, steps: int,
+    engine: Engine, start: Tree, x: Array, labels: Array, marks: Array, rate: Array, sigma: Array, *, cost: str,
+    steps: int,
 ) -> tuple[Tree, Array]:  # fmt: skip
     """Adam over prototypes and metric: both at the end, and the mean cost before each step."""
     adam = optimizers.Adam(epsilon=1e-4)  # a smaller one turns rounding into steps where a gradient is nearly zero
     same = labels[:, None] == marks[None, :]
-    units = {name: scale if name == "prototypes" else 0.2 for name in start}
+    units = {name: 1.0 if name == "prototypes" else 0.2 for name in start}
 
     def loss(scaled: Tree) -> tuple[Array, tuple[()]]:
         params = {name: scaled[name] * units[name] for name in scaled}
