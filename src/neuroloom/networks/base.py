@@ -32,12 +32,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from neuroloom import config, engines, tree
 from neuroloom.engines import Engine
-from neuroloom.errors import DataError
+from neuroloom.errors import DataError, NonFiniteError
 from neuroloom.networks import saving
 from neuroloom.training import loop
 from neuroloom.typing import Tree
 
 Self = TypeVar("Self", bound="Network")
+
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest number that float32 has."""
 
 BLOCK = 256
 """Rows in a block of `_per_row`."""
@@ -112,7 +115,10 @@ class Network(BaseEstimator):
         return SimpleNamespace(**config.canonical(self))
 
     def _rows(self, X: Any, *y: Any, reset: bool = True, **checks: Any) -> Any:
-        """X as checked float32 rows (with y: both), by scikit-learn's `validate_data`.
+        """X as checked rows (with y: both), by scikit-learn's `validate_data`: float32 where X is that, else float64.
+
+        Whoever takes something off X does so before `_run` makes it float32, which has 7 digits. X may be the user's
+        own array: what is kept of it has to be a copy.
 
         Args:
             reset: False where X has to have the columns that the network was fitted with.
@@ -120,10 +126,29 @@ class Network(BaseEstimator):
         """
         if not reset:
             check_is_fitted(self)
-        found = validate_data(self, X, *y, reset=reset, dtype=np.float32, order="C", **checks)
+        found = validate_data(self, X, *y, reset=reset, dtype=[np.float64, np.float32], order="C", **checks)
+        self._within_reach(found[0] if y else found)
         if checks.get("y_numeric") and found[1].dtype.kind not in "fiub":
             raise DataError(f"{type(self).__name__} expected numbers as targets, received {found[1].dtype}.")
         return found
+
+    def _within_reach(self, X: np.ndarray) -> None:
+        """Raise DataError where a number is too large for float32."""
+        largest = max(np.fmax.reduce(X, axis=None), -np.fmin.reduce(X, axis=None))
+        if largest > LARGEST:
+            row, column = np.argwhere(np.abs(X) > LARGEST)[0]
+            raise DataError(
+                f"{type(self).__name__} expected numbers up to {LARGEST:.2g} in size, received {X[row, column]:g} in "
+                f"row {row}, column {column} of X. Scale X first."
+            )
+
+    def _finite(self, *learned: Tree) -> None:
+        """Raise NonFiniteError unless all these numbers, which a training found, are finite."""
+        if not all(np.isfinite(part).all() for part in tree.leaves(learned)):
+            raise NonFiniteError(
+                f"The weights of {type(self).__name__} became NaN or infinite while it learned. Scale the features to "
+                f"about unit size, or take a smaller learning_rate."
+            )
 
     def _labels(self, y: Any, classes: Any = None, again: bool = False) -> np.ndarray:
         """y as numbers of classes (int32); sets `classes_`, unless this is a further `partial_fit` (`again`)."""
@@ -161,14 +186,13 @@ class Network(BaseEstimator):
         return answer(self.engine, rule, *values, **static)
 
     def _per_row(self, rule: Callable[..., Any], X: np.ndarray, *values: Tree, **static: Any) -> np.ndarray:
-        """`rule(engine, rows, *values, **static)` for all rows of X, by blocks of equal length.
+        """`rule(engine, rows, *values, **static)` in float64 for all rows of X, by blocks of equal length.
 
-        So a row's result does not depend on its neighbours, not even in its rounding, and any number of rows is
-        computed by one program.
+        So the memory that it takes does not grow with the rows, and any number of them is computed by one program.
         """
         blocks = [X[i : i + BLOCK] for i in range(0, len(X), BLOCK)]
         blocks[-1] = np.concatenate([blocks[-1], np.zeros((BLOCK - len(blocks[-1]), *X.shape[1:]), X.dtype)])
-        return np.concatenate([self._run(rule, block, *values, **static) for block in blocks])[: len(X)]
+        return np.concatenate([self._answer(rule, block, *values, **static) for block in blocks])[: len(X)]
 
     # --------------------------------------------------------------------------------------------------- files
 

@@ -202,6 +202,7 @@ class BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Networ
             key = draws.key(self.seed_, "train", self.n_iter_)
             args = (v, mask, p.learning_rate, p.weight_decay, _cooling(p), key)
             net, curve = self._run(rules.train, net, *args, sweeps=p.sweeps, chains=p.chains, epochs=epochs)
+        self._finite(net, curve)
         self.weights_, self.bias_ = net
         self.n_iter_ += epochs
         self.curve_ = np.concatenate([self.curve_, curve])

@@ -65,10 +65,12 @@ class CMAC(ManyTargets, Network):
         boxes = self._boxes_of(X)
         self.boxes_, index = np.unique(boxes.reshape(-1, boxes.shape[2]), axis=0, return_inverse=True)
         targets = self._columns(y)
-        self.weights_, self.error_curve_ = self._run(
+        found = self._run(
             learn, index.reshape(boxes.shape[:2]), targets, np.zeros((len(self.boxes_), targets.shape[1])),
             p.learning_rate, draws.key(self.seed_, "order"), epochs=p.epochs,
         )  # fmt: skip
+        self._finite(found)
+        self.weights_, self.error_curve_ = found
         self.n_iter_ = p.epochs
         return self
 

@@ -78,27 +78,29 @@ class GrowingNeuralGas(Quantizer):
         done = self._begun()
         self.n_inputs_: int = self.n_inputs_ if done else 0
         rates = np.array([p.learning_rate, p.neighbor_rate, p.max_age, p.error_split, p.error_decay])
+        middle = self._origin(X)
         state, self.error_curve_ = self._run(
-            grow, X, self._places(p, X, bool(done)), rates, p.insert_every, self.n_inputs_,
+            grow, X - middle, self._places(p, X, middle, bool(done)), rates, p.insert_every, self.n_inputs_,
             draws.key(self.seed_, "order"), done, np.zeros(epochs), float(p.epochs),
         )  # fmt: skip
         w, alive, age, error, _ = state
-        self.weights_, self.errors_, self.ages_ = w[alive], error[alive], age[alive][:, alive]
+        self._finite(w[alive], error[alive])
+        self.weights_, self.errors_, self.ages_ = middle + w[alive], error[alive], age[alive][:, alive]
         self.edges_ = np.argwhere(np.triu(self.ages_ >= 0))
         self.clusters_ = parts(self.edges_, len(self.weights_))
         self.n_iter_, self.n_inputs_ = done + epochs, self.n_inputs_ + epochs * len(X)
         return self
 
-    def _places(self, p: SimpleNamespace, X: np.ndarray, again: bool) -> tuple[np.ndarray, ...]:
-        """Room for all units that there may be: weights, which places are taken, ages of edges, errors."""
+    def _places(self, p: SimpleNamespace, X: np.ndarray, middle: np.ndarray, again: bool) -> tuple[np.ndarray, ...]:
+        """Room for all units that there may be: weights less `middle`, which places are taken, ages of edges, errors."""
         units = len(self.weights_) if again else 2
         places = max(p.max_units, units)
-        w, error = np.zeros((places, X.shape[1]), np.float32), np.zeros(places, np.float32)
+        w, error = np.zeros((places, X.shape[1])), np.zeros(places, np.float32)
         age = np.full((places, places), -1, np.float32)
         if again:
-            w[:units], error[:units], age[:units, :units] = self.weights_, self.errors_, self.ages_
+            w[:units], error[:units], age[:units, :units] = self.weights_ - middle, self.errors_, self.ages_
         else:
-            w[:units] = rules.start(X, units, "sample", self._generator("weights"))
+            w[:units] = rules.start(X, units, "sample", self._generator("weights")) - middle
         return w, np.arange(places) < units, age, error
 
 

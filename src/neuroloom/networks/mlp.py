@@ -36,10 +36,13 @@ class MultilayerPerceptronClassifier(ClassifierMixin, _FeedForward):
         "rprop"            w ← w - Δ sign ∇E, Δ of each weight times 1.2 while the sign stays, halved where it changes
         "irprop+"          the same; where the sign changed and E grew, the weight's last change is taken back
         "quickprop"        each weight to the lowest point of the parabola through its last two slopes
-        "cgf", "cgp"       conjugate gradients of Fletcher and Reeves, of Polak and Ribière; Wolfe's line search
-        "bfgs", "lbfgs", "ncg"     SciPy's BFGS, L-BFGS-B and Newton-CG, an iteration each
+        "cgf", "cgp"       conjugate gradients of Fletcher and Reeves, of Polak and Ribière; Wolfe's line search; they
+                           begin anew, down the gradient, after as many epochs as there are weights
+        "bfgs", "lbfgs", "ncg"     SciPy's BFGS, L-BFGS-B and Newton-CG, an iteration each; where one finds nothing
+                           lower it begins anew, without what it knew of the curvature
 
-    or, with "sgd", "adam", "adamw", "rmsprop" and "adagrad", a step of that optimizer for each mini-batch.
+    or, with "sgd", "adam", "adamw", "rmsprop" and "adagrad", a step of that optimizer for each mini-batch. The first
+    seven end where the gradient is shorter than 1e-5: E cannot become much smaller.
 
     Args:
         hidden: units of each hidden layer; () for none.

@@ -43,8 +43,8 @@ class _Radial(Network):
             centers, widths = self._selected(X, targets, len(centers), float(widths.mean()))
         if p.centers == "gradient":
             centers, widths = self._descended(p, X, targets, centers, widths)
-        self.centers_, self.widths_ = centers.astype(np.float32), widths.astype(np.float32)
-        self._solve(self._per_row(gaussians, X, self.centers_, self.widths_), targets)
+        self.centers_, self.widths_ = centers, widths
+        self._solve(self._hidden(X), targets)
 
     def _clusters(self, X: np.ndarray, n: int) -> np.ndarray:
         seed = int(self._generator("clusters").integers(2**31))
@@ -52,7 +52,8 @@ class _Radial(Network):
 
     def _selected(self, X: np.ndarray, targets: np.ndarray, n: int, width: float) -> tuple[np.ndarray, np.ndarray]:
         among = self._generator("candidates").permutation(len(X))[:CANDIDATES] if len(X) > CANDIDATES else slice(None)
-        phi = self._run(gaussians, X, X[among], np.full(len(X[among]), width))
+        middle = X[among].mean(axis=0, dtype=np.float64)
+        phi = self._run(gaussians, X - middle, X[among] - middle, np.full(len(X[among]), width))
         chosen = orthogonal_selection(phi.astype(np.float64), targets, n)
         self.error_reduction_ = chosen[1]
         return X[among][chosen[0]], np.full(len(chosen[0]), width)
@@ -60,11 +61,14 @@ class _Radial(Network):
     def _descended(
         self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, centers: np.ndarray, widths: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        self._solve(self._run(gaussians, X, centers, widths), targets)
+        middle = centers.mean(axis=0)
+        x, centers = X - middle, centers - middle
+        self._solve(self._answer(gaussians, x, centers, widths), targets)
         start = {"centers": centers, "log_widths": np.log(widths), "weights": self.coef_.T, "bias": self.intercept_}
-        found, self.loss_curve_ = self._run(descend, start, X, targets, p.learning_rate, steps=p.max_iter)
+        found, self.loss_curve_ = self._run(descend, start, x, targets, p.learning_rate, steps=p.max_iter)
+        self._finite(found)
         self.n_iter_ = max(p.max_iter, 1)
-        return found["centers"], np.exp(found["log_widths"])
+        return middle + found["centers"], np.exp(found["log_widths"])
 
     def _solve(self, phi: np.ndarray, targets: np.ndarray) -> None:
         """The linear layer, by least squares in float64."""
@@ -74,9 +78,12 @@ class _Radial(Network):
 
     def _outputs(self, X: Any) -> np.ndarray:
         """(rows, outputs), float64."""
-        X = self._rows(X, reset=False)
-        phi = self._per_row(gaussians, X, self.centers_, self.widths_).astype(np.float64)
-        return phi @ self.coef_.T + self.intercept_
+        return self._hidden(self._rows(X, reset=False)) @ self.coef_.T + self.intercept_
+
+    def _hidden(self, X: np.ndarray) -> np.ndarray:
+        """What the units say of each row, (rows, units); distances are taken from the middle, for their digits."""
+        middle = self.centers_.mean(axis=0)
+        return self._per_row(gaussians, X - middle, self.centers_ - middle, self.widths_)
 
 
 class RBFRegressor(ManyTargets, _Radial):
@@ -166,9 +173,8 @@ class RBFClassifier(ByScores, _Radial):
 
 
 def gaussians(engine: Engine, x: Array, centers: Array, widths: Array) -> Array:
-    """exp(-‖x - c‖² / 2σ²), (rows, units); distances are taken from the middle of the centres, for their digits."""
-    middle = ops.mean(centers, axis=0)
-    return ops.exp(-squared_distances(x - middle, centers - middle) / (2 * widths**2))
+    """exp(-‖x - c‖² / 2σ²), (rows, units)."""
+    return ops.exp(-squared_distances(x, centers) / (2 * widths**2))
 
 
 def descend(engine: Engine, start: Tree, x: Array, targets: Array, rate: Array, *, steps: int) -> tuple[Tree, Array]:

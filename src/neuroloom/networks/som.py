@@ -179,7 +179,7 @@ class SelfOrganizingMap(Quantizer):
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, epochs: int) -> SelfOrganizingMap:
         p, done = self._settled(), self._begun()
-        shift = rules.middle(X) if p.distance != "cosine" else np.zeros(X.shape[1])  # float32 is finest around 0
+        shift = self._origin(X)
         w = self.weights_ if done else self._first(p, X)
         modes = {"distance": p.distance, "kind": p.neighborhood, "decay": p.decay, "missing": bool(np.isnan(X).any())}
         places = done, np.zeros(epochs), float(p.epochs)
@@ -189,7 +189,8 @@ class SelfOrganizingMap(Quantizer):
             w, self.error_curve_ = self._run(som_rules.online, *values, *ways, *places, **modes)
         else:
             w, self.error_curve_ = self._run(som_rules.batch, *values, np.array(p.radius), *places, **modes)
-        self.weights_: np.ndarray = (w + shift).astype(np.float32)
+        self._finite(w, self.error_curve_)
+        self.weights_: np.ndarray = w + shift
         self.positions_ = som_grid.positions(p.shape, p.grid)
         self.n_iter_ = done + epochs
         return self
