@@ -43,6 +43,9 @@ Self = TypeVar("Self", bound="Network")
 BLOCK = 256
 """Rows in a block of `_per_row`."""
 
+SMALL = 1 << 16
+"""Up to this many numbers a rule that is `direct` is computed by NumPy."""
+
 ORDERS = 1 << 20
 """Most numbers of rows in the orders that are made at a time; and MOST_ORDERS orders."""
 
@@ -241,8 +244,22 @@ def answer(engine: str | Engine | None, rule: Callable[..., Any], *values: Tree,
         return _execute(engine, DOUBLE, rule, values, static)
 
 
+_DIRECT: set[Callable[..., Any]] = set()
+
+
+def direct(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a rule of a few array operations, without loop and gradient.
+
+    For up to SMALL numbers NumPy has its answer before an engine has compiled it, and before a compiled one has been
+    handed the numbers; so no engine is asked.
+    """
+    _DIRECT.add(rule)
+    return rule
+
+
 def _execute(engine: Any, widths: dict[str, str], rule: Callable[..., Any], values: Any, static: dict[str, Any]) -> Any:
-    engine = engines.resolve(engine)
+    few = rule in _DIRECT and sum(np.size(leaf) for leaf in tree.leaves(values)) <= SMALL
+    engine = engines.resolve("numpy" if few else engine)
     made = loop.program(
         engine, ("network", rule, config.signature(static)), lambda: functools.partial(_inside, engine, rule, static)
     )

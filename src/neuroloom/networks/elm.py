@@ -13,7 +13,7 @@ from neuroloom.config import Choice, NonNegative, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks import least_squares
 from neuroloom.networks.answers import ByScores, ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, direct
 from neuroloom.networks.perceptron import targets_of
 from neuroloom.typing import Array
 
@@ -122,6 +122,7 @@ class ELMClassifier(ByScores, _Extreme):
         return found[:, 0] if len(self.classes_) == 2 else found
 
 
+@direct
 def hidden(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) -> Array:
     """g(x W + b)."""
     return activations.get(activation)(x @ w + b)

@@ -11,7 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Bool, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ByScores
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -166,6 +166,7 @@ def _exchange(
     return engine.cond(ops.any(longer), compare, lambda: tuple(kept))
 
 
+@direct
 def linear(engine: Engine, x: Array, w: Array, b: Array) -> Array:
     """x Wᵀ + b."""
     return x @ w.T + b

@@ -12,7 +12,7 @@ from neuroloom import ops, optimizers
 from neuroloom.config import Choice, Count, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ByScores, ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, direct
 from neuroloom.networks.kernel import squared_distances
 from neuroloom.networks.perceptron import targets_of
 from neuroloom.typing import Array, Tree
@@ -168,6 +168,7 @@ class RBFClassifier(ByScores, _Radial):
         return found[:, 0] if len(self.classes_) == 2 else found
 
 
+@direct
 def gaussians(engine: Engine, x: Array, centers: Array, widths: Array) -> Array:
     """exp(-‖x - c‖² / 2σ²), (rows, units); distances are taken from the middle of the centres, for their digits."""
     middle = ops.mean(centers, axis=0)

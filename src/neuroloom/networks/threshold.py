@@ -13,7 +13,7 @@ from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, R
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError, ShapeError
 from neuroloom.networks.answers import ByScores, ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, direct
 from neuroloom.networks.numbers import Numbers
 from neuroloom.networks.perceptron import in_order, linear, targets_of
 from neuroloom.ops import draws
@@ -70,6 +70,7 @@ class McCullochPitts(TransformerMixin, Network):
         return self._answer(fire, X, self.weights_, p.threshold, absolute=p.inhibition == "absolute")
 
 
+@direct
 def fire(engine: Engine, x: Array, w: Array, threshold: Array, *, absolute: bool) -> Array:
     """0 or 1 per example and unit."""
     active = ops.cast(x > 0, engine.dtype_name(x))
@@ -237,6 +238,7 @@ ACTIVATIONS: dict[str, Any] = {
 """name -> (φ, φ' as a function of φ's value)."""
 
 
+@direct
 def respond(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) -> Array:
     """φ(x Wᵀ + b)."""
     return ACTIVATIONS[activation][0](x @ w.T + b)
