@@ -6,6 +6,7 @@ Each function takes the data and returns a call without arguments. scikit-learn'
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,14 @@ def rows(n: int, features: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(n, features)).astype(np.float32)
 
 
-def signs(n: int, units: int) -> np.ndarray:
-    """Random patterns of -1 and 1."""
-    return np.random.default_rng(0).choice([-1.0, 1.0], (n, units))
+def patterns(n: int) -> tuple[np.ndarray]:
+    """Random patterns of -1 and 1, of 1,000 units."""
+    return (np.random.default_rng(0).choice([-1.0, 1.0], (n, 1000)),)
+
+
+def points(n: int) -> tuple[np.ndarray]:
+    """Normal points of the plane."""
+    return (rows(n, 2),)
 
 
 def wave(x: np.ndarray) -> np.ndarray:
@@ -48,7 +54,7 @@ def orthogonal_least_squares(X: np.ndarray, y: np.ndarray, n: int, width: float)
         new /= np.linalg.norm(new)
         error = error - new * (new @ error)
         left = left - (new @ phi) ** 2
-        alive = left > 1e-10 * (phi**2).sum(0).max() if False else alive & (left > 1e-10 * len(x))
+        alive &= left > 1e-10 * len(x)
         q = np.vstack([q, new])
         chosen.append(best)
     design = np.hstack([given[:, chosen], np.ones((len(x), 1))])
@@ -271,54 +277,71 @@ def one_sequence() -> tuple[np.ndarray, np.ndarray]:
     return u[None], y[None]
 
 
-PAIRS: dict[str, tuple[Callable[[], Act], Callable[[], Act]]] = {
-    "rbf-ols": (
-        partial(network, "RBFRegressor", partial(smooth, 2000, 4), centers="ols", n_centers=50, width=1.0),
-        partial(by_hand, orthogonal_least_squares, partial(smooth, 2000, 4), 50, 1.0),
+@dataclass(frozen=True)
+class Pair:
+    """A network's fit, and what another or a plain program does for the same."""
+
+    title: str
+    ours: Callable[[], Act]
+    peer: Callable[[], Act]
+    name: str = "NumPy by hand"
+
+
+def pair(
+    title: str, make: Callable[[], tuple[Any, ...]], act: Callable[..., Any], settings: Any, name: str, **arguments: Any
+) -> Pair:
+    """A network beside a function above, on the same rows."""
+    return Pair(title, partial(network, name, make, **arguments), partial(by_hand, act, make, *settings))
+
+
+def beside_scikit_learn(title: str, name: str, other: str, own: dict[str, Any], given: dict[str, Any]) -> Pair:
+    """A single layer beside scikit-learn's, 20 passes over 10,000 rows of 20."""
+    make = partial(noisy_labels, 10_000, 20)
+    theirs = partial(of_scikit_learn, other, make, max_iter=20, tol=None, **given)
+    return Pair(title, partial(network, name, make, max_iter=20, **own), theirs, "scikit-learn")
+
+
+LMS = {"loss": "squared_error", "alpha": 0, "learning_rate": "constant", "eta0": 0.01}
+
+PAIRS: dict[str, Pair] = {
+    "rbf-ols": pair(
+        "50 of 2,000 centres by orthogonal least squares", partial(smooth, 2000, 4), orthogonal_least_squares,
+        (50, 1.0), "RBFRegressor", centers="ols", n_centers=50, width=1.0,
     ),
-    "art1": (
-        partial(network, "ART1", partial(bits, 2000, 64), vigilance=0.7),
-        partial(by_hand, art1, partial(bits, 2000, 64), 0.7, 1.0, 20),
+    "art1": pair(
+        "ART 1, 2,000 patterns of 64", partial(bits, 2000, 64), art1, (0.7, 1.0, 20), "ART1", vigilance=0.7
     ),
-    "gas-500": (
-        partial(network, "GrowingNeuralGas", lambda: (rows(10_000, 2),), max_units=500, insert_every=20, epochs=2),
-        partial(by_hand, growing_gas, lambda: (rows(10_000, 2),), 500, 20, 2),
+    **{
+        f"gas-{units}": pair(
+            f"growing neural gas up to {units} units, 20,000 inputs", partial(points, 10_000), growing_gas,
+            (units, every, 2), "GrowingNeuralGas", max_units=units, insert_every=every, epochs=2,
+        )
+        for units, every in ((50, 100), (500, 20))
+    },
+    **{
+        f"hopfield-{rule}": pair(
+            f"{n} patterns of 1,000 units stored, {rule}", partial(patterns, n), act, (), "Hopfield", rule=rule
+        )
+        for rule, act, n in (("hebb", hebb, 100), ("pseudo-inverse", pseudo_inverse, 100), ("storkey", storkey, 20))
+    },
+    "perceptron": beside_scikit_learn(
+        "perceptron, 20 passes over 10,000 rows of 20", "Perceptron", "Perceptron", {}, {}
     ),
-    "gas-50": (
-        partial(network, "GrowingNeuralGas", lambda: (rows(10_000, 2),), max_units=50, epochs=2),
-        partial(by_hand, growing_gas, lambda: (rows(10_000, 2),), 50, 100, 2),
+    "adaline": beside_scikit_learn(
+        "Adaline, 20 passes over 10,000 rows of 20", "Adaline", "SGDClassifier",
+        {"tol": 0, "learning_rate": 0.01}, LMS,
     ),
-    "hopfield-hebb": (
-        partial(network, "Hopfield", lambda: (signs(100, 1000),)),
-        partial(by_hand, hebb, lambda: (signs(100, 1000),)),
-    ),
-    "hopfield-projection": (
-        partial(network, "Hopfield", lambda: (signs(100, 1000),), rule="pseudo-inverse"),
-        partial(by_hand, pseudo_inverse, lambda: (signs(100, 1000),)),
-    ),
-    "hopfield-storkey": (
-        partial(network, "Hopfield", lambda: (signs(20, 1000),), rule="storkey"),
-        partial(by_hand, storkey, lambda: (signs(20, 1000),)),
-    ),
-    "perceptron": (
-        partial(network, "Perceptron", partial(noisy_labels, 10_000, 20), max_iter=20),
-        partial(of_scikit_learn, "Perceptron", partial(noisy_labels, 10_000, 20), max_iter=20, tol=None),
-    ),
-    "adaline": (
-        partial(network, "Adaline", partial(noisy_labels, 10_000, 20), max_iter=20, tol=0, learning_rate=0.01),
-        partial(of_scikit_learn, "SGDClassifier", partial(noisy_labels, 10_000, 20), max_iter=20, tol=None,
-                loss="squared_error", alpha=0, learning_rate="constant", eta0=0.01),
-    ),
-    "echo": (
+    "echo-state": Pair(
+        "echo states, 200 units, 5,000 steps",
         partial(network, "EchoStateRegressor", one_sequence, n_units=200, washout=100),
         partial(by_hand, echo_state, next_numbers, 200, 100, 1e-6),
     ),
-    "elm": (
-        partial(network, "ELMRegressor", partial(smooth, 10_000, 20), n_hidden=200),
-        partial(by_hand, extreme_learning, partial(smooth, 10_000, 20), 200, 1e-3),
+    "extreme-learning": pair(
+        "extreme learning, 200 units, 10,000 rows of 20", partial(smooth, 10_000, 20), extreme_learning, (200, 1e-3),
+        "ELMRegressor", n_hidden=200,
     ),
-    "lm": (
-        partial(network, "MultilayerPerceptronRegressor", partial(smooth, 5000, 4), hidden=(20,), algorithm="lm", epochs=10),
-        partial(by_hand, levenberg_marquardt, partial(smooth, 5000, 4), 20, 10),
+    "levenberg-marquardt": pair(
+        "4-20-1, 5,000 rows, 10 epochs of lm", partial(smooth, 5000, 4), levenberg_marquardt, (20, 10),
+        "MultilayerPerceptronRegressor", hidden=(20,), algorithm="lm", epochs=10,
     ),
 }  # fmt: skip

@@ -127,20 +127,18 @@ def learn(
 
     Lost are rows that found no category, nor a place for a new one.
     """
-    done = lost = 0
     sizes = abs(x).sum(axis=1)
-    for done in range(1, passes + 1):
+    done, lost, still = 0, 0, False
+    while done < passes and not still:
+        done += 1
         before, lost = found.w.copy(), 0
         for row, size, label in zip(x, sizes.tolist(), labels.tolist(), strict=True):
             lost += not _take(row, size, label, found, settings, CODES[code])
-        if len(before) == found.count and not (abs(found.w - before) > STILL).any():
-            break
+        still = len(before) == found.count and not (abs(found.w - before) > STILL).any()
     return done, lost
 
 
-def _take(
-    x: np.ndarray, size: float, label: int, found: Categories, settings: dict[str, float], code: Code
-) -> bool:
+def _take(x: np.ndarray, size: float, label: int, found: Categories, settings: dict[str, float], code: Code) -> bool:
     """Have x learned by the category that it resonates with, or by a new one; False if there is neither."""
     w = found.w
     choice, match = code.judged(code.shared(x, w), size, found.sizes[: found.count], settings)
