@@ -30,7 +30,8 @@ def traced(monkeypatch, fit):
     def record(engine, widths, rule, values, static):
         engine = engines.resolve(engine)
         given = tree.map(lambda leaf: base._array(engine, leaf, widths), values)
-        found[rule] = jax.jit(functools.partial(base._inside, engine, rule, static)).trace(*given)
+        inside = functools.partial(base._inside, engine, rule, static)
+        found[rule] = jax.jit(inside, compiler_options=dict(jax_options.PRODUCTS)).trace(*given)
         return execute(engine, widths, rule, values, static)
 
     monkeypatch.setattr(base, "_execute", record)
