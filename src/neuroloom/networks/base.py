@@ -34,6 +34,7 @@ from neuroloom import config, engines, tree
 from neuroloom.engines import Engine
 from neuroloom.errors import DataError, NonFiniteError
 from neuroloom.networks import saving
+from neuroloom.ops import draws
 from neuroloom.training import loop
 from neuroloom.typing import Tree
 
@@ -44,6 +45,14 @@ LARGEST = float(np.finfo(np.float32).max)
 
 BLOCK = 256
 """Rows in a block of `_per_row`."""
+
+SMALL = 1 << 16
+"""Up to this many numbers a rule that is `direct` is computed by NumPy."""
+
+ORDERS = 1 << 20
+"""Most numbers of rows in the orders that are made at a time; and MOST_ORDERS orders."""
+
+MOST_ORDERS = 16
 
 WHOLE = {"int64": "int32", "uint64": "int32", "uint32": "int32"}
 SINGLE = {"float64": "float32", "float16": "float32", **WHOLE}
@@ -177,6 +186,33 @@ class Network(BaseEstimator):
         """NumPy's generator for one purpose, such as initial weights: equal for equal seeds on every engine."""
         return config.generator(self.seed_, type(self).__name__, *stream)
 
+    def _in_passes(
+        self, rule: Callable[..., Any], state: Any, n: int, passes: int, key: np.ndarray | None, /, *values: Tree,
+        **static: Any,
+    ) -> Any:  # fmt: skip
+        """`rule(engine, state, orders, ends, *values)`, again and again until the state says that it is done.
+
+        The orders of some passes are made on the host at a time: XLA's sort takes ten times as long as NumPy's, and
+        longer than an online rule's pass.
+
+        Args:
+            rule: gives the state after the passes `ends[0]` to `ends[1]`, of `ends[2]`: (whether to go on, passes
+                done, ...).
+            n: rows.
+            key: of the orders; None: the rows come as they are, and orders are ().
+        """
+        at_once = passes if key is None else min(passes, MOST_ORDERS, max(1, ORDERS // n))
+        while state[0] and state[1] < passes:
+            first = int(state[1])
+            last = min(first + at_once, passes)
+            orders: Any = ()
+            if key is not None:
+                orders = np.zeros((at_once, n), np.int32)
+                for i in range(last - first):
+                    orders[i] = draws.permutation(draws.fold_in(key, first + i), n)
+            state = self._run(rule, state, orders, (first, last, passes), *values, **static)
+        return state
+
     def _run(self, rule: Callable[..., Any], /, *values: Tree, **static: Any) -> Any:
         """`rule(engine, *values, **static)` on this network's engine; see `run`."""
         return run(self.engine, rule, *values, **static)
@@ -232,8 +268,22 @@ def answer(engine: str | Engine | None, rule: Callable[..., Any], *values: Tree,
         return _execute(engine, DOUBLE, rule, values, static)
 
 
+_DIRECT: set[Callable[..., Any]] = set()
+
+
+def direct(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a rule of a few array operations, without loop and gradient.
+
+    For up to SMALL numbers NumPy has its answer before an engine has compiled it, and before a compiled one has been
+    handed the numbers; so no engine is asked.
+    """
+    _DIRECT.add(rule)
+    return rule
+
+
 def _execute(engine: Any, widths: dict[str, str], rule: Callable[..., Any], values: Any, static: dict[str, Any]) -> Any:
-    engine = engines.resolve(engine)
+    few = rule in _DIRECT and sum(np.size(leaf) for leaf in tree.leaves(values)) <= SMALL
+    engine = engines.resolve("numpy" if few else engine)
     made = loop.program(
         engine, ("network", rule, config.signature(static)), lambda: functools.partial(_inside, engine, rule, static)
     )

@@ -11,7 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Bool, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ByScores
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -94,23 +94,28 @@ class Perceptron(ByScores, Network):
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, start: Any, passes: int) -> Perceptron:
         done = getattr(self, "n_iter_", 0) if start[0] is getattr(self, "coef_", None) else 0
-        learned = self._run(
-            learn, X, targets, start, p.learning_rate, passes, draws.key(self.seed_, "order", done),
-            bias=p.fit_intercept, shuffle=p.shuffle, pocket=p.pocket,
+        w, b, mistakes = start
+        none = np.zeros_like(mistakes)
+        kept = (w, b, none, none - 1)  # weights, bias, length of their run, examples right
+        _, ran, (*_, mistakes, _), kept, (w, b) = self._in_passes(
+            learn, (True, 0, (w, b, mistakes, none), kept, (w, b)), len(X), passes,
+            draws.key(self.seed_, "order", done) if p.shuffle else None, X, targets, p.learning_rate,
+            bias=p.fit_intercept, pocket=p.pocket,
         )  # fmt: skip
-        self.coef_, self.intercept_, self.mistakes_, passes = learned
-        self.n_iter_ = done + int(passes)
+        self.coef_, self.intercept_, self.mistakes_ = w, b, mistakes
+        self.n_iter_ = done + int(ran)
         self.mistake_bound_ = bound(X, targets, self.coef_, self.intercept_, p.fit_intercept)
         return self
 
 
 def learn(
-    engine: Engine, x: Array, t: Array, start: Any, rate: Array, passes: Array, key: Array, *, bias: bool,
-    shuffle: bool, pocket: bool,
-) -> Any:  # fmt: skip
-    """Passes over x (n, d) with targets t (n, k) until one is without mistake: w, b, mistakes, passes done."""
-    w, b, mistakes = start
-    n = x.shape[0]
+    engine: Engine, state: Any, orders: Any, ends: Any, x: Array, t: Array, rate: Array, *, bias: bool, pocket: bool
+) -> Any:
+    """Passes over x (n, d) with targets t (n, k) until one is without mistake.
+
+    The state: whether the last pass made a mistake, passes done, (w, b, mistakes, right answers since the last),
+    the pocket, (w, b) to answer by.
+    """
 
     def one(state: Any, example: Any) -> Any:
         (w, b, mistakes, run), kept = state
@@ -124,21 +129,26 @@ def learn(
         return ((w, b + step if bias else b, mistakes + ops.cast(wrong, "int32"), run), kept), mistakes[:0]
 
     def one_pass(i: Array, state: Any) -> Any:
-        before = state[0][2]
-        if shuffle:
-            order = draws.permutation(draws.fold_in(key, i), n)
-            rows = (ops.gather(x, order), ops.gather(t, order))
-        else:
-            rows = (x, t)
-        (learned, kept), _ = engine.scan(one, state[:2], rows)
-        return (learned, kept, state[2] + 1), ops.any(learned[2] > before)
+        _, done, before, kept = state
+        (learned, kept), _ = engine.scan(one, (before, kept), in_order(engine, (x, t), orders, i))
+        again = ops.any(learned[2] > before[2])
+        return (again, done + 1, learned, kept), again
 
-    none = mistakes * 0
-    kept = (w, b, none, none - 1)  # weights, bias, length of their run, examples right
-    (w, b, mistakes, run), kept, done = engine.loop(0, passes, one_pass, ((w, b, mistakes, none), kept, ops.sum(none)))
+    again, done, learned, kept = engine.loop(0, ends[1] - ends[0], one_pass, state[:4])
+    w, b, _, run = learned
     if pocket:
-        w, b, *_ = _exchange(engine, x, t, w, b, run, kept, run >= 0)
-    return w, b, mistakes, done
+        over = ops.logical_not(again) | (done >= ends[2])
+        kept = _exchange(engine, x, t, w, b, run, kept, (run >= 0) & over)
+        w, b = kept[:2]
+    return again, done, learned, kept, (w, b)
+
+
+def in_order(engine: Engine, rows: tuple[Array, ...], orders: Any, i: Array) -> tuple[Array, ...]:
+    """The rows in the order number i, or as they are where there are no orders."""
+    if isinstance(orders, tuple):
+        return rows
+    order = ops.squeeze(engine.rows(orders, i, 1), axis=0)
+    return tuple(ops.gather(part, order) for part in rows)
 
 
 def _exchange(
@@ -156,6 +166,7 @@ def _exchange(
     return engine.cond(ops.any(longer), compare, lambda: tuple(kept))
 
 
+@direct
 def linear(engine: Engine, x: Array, w: Array, b: Array) -> Array:
     """x Wᵀ + b."""
     return x @ w.T + b
