@@ -94,7 +94,7 @@ class CompetitiveLayer(Quantizer):
         weights_: w, (units, features).
         shares_: p, (units,).
         scale_: s², the mean squared distance of the first rows from their mean.
-        error_curve_: the mean distance of rows to the unit that learned them, for each pass of the last fit.
+        loss_curve_: the mean distance of rows to the unit that learned them, for each pass of the last fit.
         n_iter_: passes done.
         seed_: the seed of weights and orders.
 
@@ -122,7 +122,7 @@ class CompetitiveLayer(Quantizer):
             self.weights_ = rules.start(X, p.n_units, p.init, self._generator("weights"))
             self.shares_ = np.full(p.n_units, 1 / p.n_units, np.float32)
             self.scale_ = float(X.var(axis=0, dtype=np.float64).sum())
-        state, self.error_curve_ = self._run(
+        state, self.loss_curve_ = self._run(
             compete, X, (self.weights_, self.shares_), np.array(p.learning_rate), p.memory,
             p.bias * self.scale_, draws.key(self.seed_, "order"), done, np.zeros(epochs), p.epochs,
             conscience=p.conscience,

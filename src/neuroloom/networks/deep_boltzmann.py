@@ -52,7 +52,7 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         units_: units of each layer, v first.
         means_: of the even layers over the rows of X, for `ais`.
         n_seen_: rows of X.
-        curve_: after each pass together, the mean squared error of reconstruction of the first 500 rows.
+        loss_curve_: after each pass together, the mean squared error of reconstruction of the first 500 rows.
         n_iter_: passes together.
         seed_: the seed of weights, orders and chains.
 
@@ -87,7 +87,7 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         normal, coin = self._generator("weights").normal, self._generator("chains").integers
         weights = [normal(0, 0.01, shape) for shape in zip(self.units_[1:], self.units_[:-1], strict=True)]
         chains = coin(0, 2, (p.chains, self.units_[1::2].sum())).astype(np.float32)
-        net, self.means_, self.curve_ = self._run(
+        net, self.means_, self.loss_curve_ = self._run(
             rules.train, weights, [np.zeros(n) for n in self.units_], chains, X, draws.key(self.seed_, "train"),
             p.learning_rate, batch=min(p.batch_size, len(X)), k=p.k, sweeps=p.mean_field_steps,
             pretraining=p.pretrain_epochs, epochs=p.epochs,

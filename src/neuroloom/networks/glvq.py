@@ -32,7 +32,7 @@ class _Descending(Prototypes):
         self._first_prototypes(X, labels, p.prototypes_per_class)
         start = {"prototypes": self.prototypes_, **self._first_metric(p, X.shape[1])}
         scale = np.maximum(X.std(axis=0, dtype=np.float64).mean(), 1e-12)  # of the steps, for any unit of the features
-        found, self.cost_curve_ = self._run(
+        found, self.loss_curve_ = self._run(
             descend, start, X, labels, self.prototype_labels_, p.learning_rate, scale, getattr(p, "sigma", 1.0),
             cost=self._cost, steps=p.max_iter,
         )  # fmt: skip
@@ -64,7 +64,7 @@ class GLVQ(_Descending):
         prototypes_: (prototypes, features).
         prototype_labels_: their classes, as positions in `classes_`.
         classes_: the labels.
-        cost_curve_: E divided by the number of examples, before each step.
+        loss_curve_: E divided by the number of examples, before each step.
 
     Other programs take one example a step. Source: A. Sato and K. Yamada, "Generalized learning vector quantization",
     NIPS 8 (1996).
@@ -72,7 +72,7 @@ class GLVQ(_Descending):
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> net = GLVQ(random_state=0).fit(X, y)
-    >>> bool(net.score(X, y) > 0.94 and net.cost_curve_[-1] < net.cost_curve_[0])
+    >>> bool(net.score(X, y) > 0.94 and net.loss_curve_[-1] < net.loss_curve_[0])
     True
     """
 
@@ -89,7 +89,7 @@ class GRLVQ(_Descending):
 
     Attributes:
         relevances_: λ, (features,).
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`.
 
     Features should have one scale, so that λ can be compared. Source: B. Hammer and T. Villmann, "Generalized
     relevance learning vector quantization", Neural Networks 15 (2002).
@@ -127,7 +127,7 @@ class GMLVQ(TransformerMixin, _Descending):
     Attributes:
         omega_: Ω, (rank, features).
         relevance_matrix_: Λ, (features, features).
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`.
 
     Source: P. Schneider, M. Biehl and B. Hammer, "Adaptive relevance matrices in learning vector quantization", Neural
     Computation 21 (2009).
@@ -170,7 +170,7 @@ class RSLVQ(_Descending):
         sigma: σ, in the units of the features.
 
     Attributes:
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`, with E of this network.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`, with E of this network.
 
     Source: S. Seo and K. Obermayer, "Soft learning vector quantization", Neural Computation 15 (2003).
 

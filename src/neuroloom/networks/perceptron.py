@@ -41,6 +41,7 @@ class Perceptron(ByScores, Network):
         coef_: w, (1, features) for two classes, else (classes, features).
         intercept_: b, one per row of `coef_`.
         classes_: the labels.
+        loss_curve_: the share of examples on which each pass made a mistake, the mean over units.
         n_iter_: passes done, that without a mistake counted.
         mistakes_: corrections made, one number per row of `coef_`.
         mistake_bound_: (R/γ)² with γ measured at the learned weights; infinite where they do not separate. No smaller
@@ -93,24 +94,29 @@ class Perceptron(ByScores, Network):
         return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), np.zeros(units, np.int32)
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, start: Any, passes: int) -> Perceptron:
-        done = getattr(self, "n_iter_", 0) if start[0] is getattr(self, "coef_", None) else 0
+        before = self.loss_curve_ if start[0] is getattr(self, "coef_", None) else np.zeros(0, np.float32)
         learned = self._run(
-            learn, X, targets, start, p.learning_rate, passes, draws.key(self.seed_, "order", done),
-            bias=p.fit_intercept, shuffle=p.shuffle, pocket=p.pocket,
+            learn, X, targets, start, p.learning_rate, np.zeros(passes, np.float32),
+            draws.key(self.seed_, "order", len(before)), bias=p.fit_intercept, shuffle=p.shuffle, pocket=p.pocket,
         )  # fmt: skip
-        self.coef_, self.intercept_, self.mistakes_, passes = learned
-        self.n_iter_ = done + int(passes)
+        self.coef_, self.intercept_, self.mistakes_, curve, ran = learned
+        self.loss_curve_ = np.concatenate([before, curve[: int(ran)]])
+        self.n_iter_ = len(self.loss_curve_)
         self.mistake_bound_ = bound(X, targets, self.coef_, self.intercept_, p.fit_intercept)
         return self
 
 
 def learn(
-    engine: Engine, x: Array, t: Array, start: Any, rate: Array, passes: Array, key: Array, *, bias: bool,
+    engine: Engine, x: Array, t: Array, start: Any, rate: Array, curve: Array, key: Array, *, bias: bool,
     shuffle: bool, pocket: bool,
 ) -> Any:  # fmt: skip
-    """Passes over x (n, d) with targets t (n, k) until one is without mistake: w, b, mistakes, passes done."""
+    """Passes over x (n, d) with targets t (n, k) until one is without mistake, at most as many as the curve is long.
+
+    Returns:
+        w, b, mistakes, the curve, passes done.
+    """
     w, b, mistakes = start
-    n = x.shape[0]
+    n, passes = x.shape[0], curve.shape[0]
 
     def one(state: Any, example: Any) -> Any:
         (w, b, mistakes, run), kept = state
@@ -131,14 +137,17 @@ def learn(
         else:
             rows = (x, t)
         (learned, kept), _ = engine.scan(one, state[:2], rows)
-        return (learned, kept, state[2] + 1), ops.any(learned[2] > before)
+        wrong = ops.mean(ops.cast(learned[2] - before, engine.dtype_name(x))) / n
+        curve = ops.where(engine.arange(passes) == i, wrong, state[2])
+        return (learned, kept, curve, state[3] + 1), wrong > 0
 
     none = mistakes * 0
     kept = (w, b, none, none - 1)  # weights, bias, length of their run, examples right
-    (w, b, mistakes, run), kept, done = engine.loop(0, passes, one_pass, ((w, b, mistakes, none), kept, ops.sum(none)))
+    first = (w, b, mistakes, none), kept, curve, ops.sum(none)
+    (w, b, mistakes, run), kept, curve, done = engine.loop(0, passes, one_pass, first)
     if pocket:
         w, b, *_ = _exchange(engine, x, t, w, b, run, kept, run >= 0)
-    return w, b, mistakes, done
+    return w, b, mistakes, curve, done
 
 
 def _exchange(

@@ -103,7 +103,7 @@ class _LeastMeanSquares(Network):
                 f"Use a smaller one, normalize=True, or scale the columns of X."
             )
         self.coef_, self.intercept_, self.n_iter_ = w, b, done + int(ran)
-        self.loss_curve_ = curve[: int(ran)]
+        self.loss_curve_: np.ndarray = np.concatenate([self.loss_curve_, curve[:ran]]) if done else curve[:ran]
 
     def _start_weights(self, X: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, int]:
         return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), 0
