@@ -111,16 +111,17 @@ class Network(BaseEstimator):
         """
         return SimpleNamespace(**config.canonical(self))
 
-    def _rows(self, X: Any, *y: Any, reset: bool = True, **checks: Any) -> Any:
-        """X as checked float32 rows (with y: both), by scikit-learn's `validate_data`.
+    def _rows(self, X: Any, *y: Any, reset: bool = True, dtype: Any = np.float32, **checks: Any) -> Any:
+        """X as checked rows (with y: both), by scikit-learn's `validate_data`.
 
         Args:
             reset: False where X has to have the columns that the network was fitted with.
+            dtype: of X; float64 for networks that scale it before the engine sees it.
             checks: see `sklearn.utils.validation.check_array` and `check_X_y`.
         """
         if not reset:
             check_is_fitted(self)
-        found = validate_data(self, X, *y, reset=reset, dtype=np.float32, order="C", **checks)
+        found = validate_data(self, X, *y, reset=reset, dtype=dtype, order="C", **checks)
         if checks.get("y_numeric") and found[1].dtype.kind not in "fiub":
             raise DataError(f"{type(self).__name__} expected numbers as targets, received {found[1].dtype}.")
         return found

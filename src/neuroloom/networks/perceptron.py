@@ -94,13 +94,14 @@ class Perceptron(ByScores, Network):
         return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), np.zeros(units, np.int32)
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, start: Any, passes: int) -> Perceptron:
-        before = self.loss_curve_ if start[0] is getattr(self, "coef_", None) else np.zeros(0, np.float32)
+        again = start[0] is getattr(self, "coef_", None)
+        before: np.ndarray = self.loss_curve_ if again else np.zeros(0, np.float32)
         learned = self._run(
             learn, X, targets, start, p.learning_rate, np.zeros(passes, np.float32),
             draws.key(self.seed_, "order", len(before)), bias=p.fit_intercept, shuffle=p.shuffle, pocket=p.pocket,
         )  # fmt: skip
         self.coef_, self.intercept_, self.mistakes_, curve, ran = learned
-        self.loss_curve_ = np.concatenate([before, curve[: int(ran)]])
+        self.loss_curve_: np.ndarray = np.concatenate([before, curve[: int(ran)]])
         self.n_iter_ = len(self.loss_curve_)
         self.mistake_bound_ = bound(X, targets, self.coef_, self.intercept_, p.fit_intercept)
         return self
