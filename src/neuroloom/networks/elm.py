@@ -11,9 +11,8 @@ from sklearn.utils.validation import _check_sample_weight
 from neuroloom import activations
 from neuroloom.config import Choice, NonNegative, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.answers import ByScores, ManyTargets
+from neuroloom.networks.answers import ByScores, ManyTargets, targets_of
 from neuroloom.networks.base import Network
-from neuroloom.networks.perceptron import targets_of
 from neuroloom.typing import Array
 
 

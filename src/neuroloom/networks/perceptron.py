@@ -10,13 +10,13 @@ import numpy as np
 from neuroloom import ops
 from neuroloom.config import Bool, Positive, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.answers import ByScores
+from neuroloom.networks.answers import ByThresholds
 from neuroloom.networks.base import Network
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
 
-class Perceptron(ByScores, Network):
+class Perceptron(ByThresholds, Network):
     """Threshold units that learn from their mistakes.
 
     For each example x with target t = ±1, in turn:
@@ -25,7 +25,8 @@ class Perceptron(ByScores, Network):
 
     until a pass makes no mistake. If some separating w exists, the number of mistakes is at most (R/γ)², with R the
     largest length of (x, 1) and γ the margin of a separating (w, b) of length 1 (Novikoff). Of more than two classes
-    each has a unit that tells it from the others; the largest z wins.
+    each has a unit that tells it from the others; the largest z wins. Labels (examples, units) are of
+    several units, a column each, with the same two classes.
 
     With `pocket=True` the weights with the longest run of right answers are kept aside, and exchanged only for
     weights that also classify more of the examples rightly: what to use where no line separates the classes.
@@ -68,26 +69,26 @@ class Perceptron(ByScores, Network):
     pocket: Bool = False
 
     def fit(self, X: Any, y: Any) -> Perceptron:
-        """Learn from X (examples, features) and labels y until a pass makes no mistake."""
+        """Learn from X (examples, features) and labels y, (examples,) or (examples, units)."""
         p = self._start()
-        X, y = self._rows(X, y)
-        targets = targets_of(self._labels(y), len(self.classes_))
+        X, y = self._rows(X, y, multi_output=True)
+        targets = self._unit_targets(y, None, False)
         return self._learn(p, X, targets, self._zeros(X, targets), p.max_iter)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Perceptron:
         """One more pass, over these examples. The first call has to name all classes that will come."""
         again = hasattr(self, "coef_")
         p = self._start(again)
-        X, y = self._rows(X, y, reset=not again)
-        targets = targets_of(self._labels(y, classes, again), len(self.classes_))
+        X, y = self._rows(X, y, reset=not again, multi_output=True)
+        targets = self._unit_targets(y, classes, again)
         start = (self.coef_, self.intercept_, self.mistakes_) if again else self._zeros(X, targets)
         return self._learn(p, X, targets, start, 1)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """z: (examples,) for two classes, else (examples, classes)."""
+        """z: (examples,) for one unit, else (examples, units)."""
         X = self._rows(X, reset=False)
         scores = self._answer(linear, X, self.coef_, self.intercept_)
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        return self._scores(scores)
 
     def _zeros(self, X: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
         units = targets.shape[1]
@@ -179,9 +180,3 @@ def bound(X: np.ndarray, targets: np.ndarray, w: np.ndarray, b: np.ndarray, bias
     margin = (targets * (rows @ weights.T)).min(axis=0) / length
     radius = np.linalg.norm(rows, axis=1).max()
     return np.where(margin > 0, (radius / np.where(margin > 0, margin, 1)) ** 2, np.inf)
-
-
-def targets_of(labels: np.ndarray, classes: int) -> np.ndarray:
-    """±1 per example and unit: one unit for two classes, else one per class."""
-    hit = labels[:, None] == (np.arange(classes) if classes > 2 else np.array([1]))
-    return np.where(hit, 1, -1).astype(np.float32)
