@@ -166,6 +166,7 @@ def test_what_is_padded_counts_nowhere(network, each):
     for i, part in enumerate(CUT):  # each alone is answered as among others
         alone = net.predict([part])
         np.testing.assert_allclose(found[i], alone[0], atol=1e-7)
+        np.testing.assert_allclose(net.states(CUT)[i, -1], net.states([part])[0, -1], atol=1e-12)
         assert not each or len(found[i]) == len(part)
     np.testing.assert_array_equal(again.recurrent_coef_, net.recurrent_coef_)
     assert np.isfinite(net.score(CUT, y))

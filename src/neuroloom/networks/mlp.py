@@ -15,18 +15,14 @@ from neuroloom import losses
 from neuroloom.activations import Activation
 from neuroloom.config import Choice
 from neuroloom.errors import ConfigurationError, DataError
-from neuroloom.networks import mlp_algorithms as algorithms
 from neuroloom.networks import mlp_rules as rules
+from neuroloom.networks import mlp_training as training
 from neuroloom.networks.answers import ManyTargets
 from neuroloom.networks.mlp_base import SUMS, ClassWeight, Errors, _FeedForward
 from neuroloom.networks.scaling import spread, unscaled
 
 WITH_UNIT = losses.MeanSquaredError, losses.MeanAbsoluteError
 """Losses of any targets, which only grow and shrink with their unit."""
-
-
-def _goes_on(network: Any) -> bool:
-    return network.algorithm not in algorithms.SCIPY
 
 
 class MultilayerPerceptronClassifier(ClassifierMixin, _FeedForward):
@@ -112,7 +108,7 @@ class MultilayerPerceptronClassifier(ClassifierMixin, _FeedForward):
         """Learn from X (examples, features), labels y and weights of the examples."""
         return self._fit(self._start(), X, y, sample_weight, None, False)
 
-    @available_if(_goes_on)
+    @available_if(training.goes_on)
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """One more epoch, over these examples. The first call has to name all classes that will come."""
         again = hasattr(self, "weights_")
@@ -205,7 +201,7 @@ class MultilayerPerceptronRegressor(ManyTargets, _FeedForward):
         """Learn from X (examples, features), targets y, (examples,) or (examples, outputs), and weights of examples."""
         return self._fit(self._start(), X, y, sample_weight, False)
 
-    @available_if(_goes_on)
+    @available_if(training.goes_on)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One more epoch, over these examples."""
         return self._fit(self._start(hasattr(self, "weights_")), X, y, sample_weight, True)

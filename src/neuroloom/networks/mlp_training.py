@@ -148,6 +148,11 @@ def minimized(
     )
 
 
+def goes_on(network: Any) -> bool:
+    """Whether its algorithm can be stopped and go on, as `partial_fit` needs; SciPy's cannot."""
+    return network.algorithm not in algorithms.SCIPY
+
+
 def check_finite(network: Any, error: float, epochs: int) -> None:
     """Raise NonFiniteError unless the error of a training of so many epochs is a number."""
     if not np.isfinite(error):
