@@ -30,7 +30,7 @@ def test_the_cost_of_rslvq_is_the_formulas_on_unscaled_data(engine):
     means = np.array([X[y == c].mean(axis=0) for c in range(10)])
     right, pull = rslvq_cost(X, y, means, np.arange(10), 1.0)
     assert right > 11
-    assert first.cost_curve_[0] == pytest.approx(right, rel=1e-3)
+    assert first.loss_curve_[0] == pytest.approx(right, rel=1e-3)
     moved = (first.prototypes_ - means) / np.maximum(abs(pull), 1e-12)
     strong = abs(pull) > 0.01
     assert strong.sum() > 50
@@ -87,7 +87,7 @@ def test_glvq_learns_alike_in_all_units(factor, engine):
     X = X[:, 20:30]
     net = nl.networks.GLVQ(max_iter=20, random_state=0, engine=engine).fit(factor * X, y)
     one = nl.networks.GLVQ(max_iter=20, random_state=0, engine=engine).fit(X, y)
-    np.testing.assert_allclose(net.cost_curve_, one.cost_curve_, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(net.loss_curve_, one.loss_curve_, rtol=1e-3, atol=1e-4)
 
 
 # ----------------------------------------------------------------------------------------------- dense memory

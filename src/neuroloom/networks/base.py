@@ -123,19 +123,21 @@ class Network(BaseEstimator):
         """
         return SimpleNamespace(**config.canonical(self))
 
-    def _rows(self, X: Any, *y: Any, reset: bool = True, **checks: Any) -> Any:
+    def _rows(self, X: Any, *y: Any, reset: bool = True, dtype: Any = None, **checks: Any) -> Any:
         """X as checked rows (with y: both), by scikit-learn's `validate_data`: float32 where X is that, else float64.
 
         Whoever takes something off X does so before `_run` makes it float32, which has 7 digits. X may be the user's
         own array: what is kept of it has to be a copy.
 
         Args:
+            dtype: of the rows in the place of these.
             reset: False where X has to have the columns that the network was fitted with.
+            dtype: of X; float64 for networks that scale it before the engine sees it.
             checks: see `sklearn.utils.validation.check_array` and `check_X_y`.
         """
         if not reset:
             check_is_fitted(self)
-        found = validate_data(self, X, *y, reset=reset, dtype=[np.float64, np.float32], order="C", **checks)
+        found = validate_data(self, X, *y, reset=reset, dtype=dtype or [np.float64, np.float32], order="C", **checks)
         self._within_reach(found[0] if y else found)
         if checks.get("y_numeric") and found[1].dtype.kind not in "fiub":
             raise DataError(f"{type(self).__name__} expected numbers as targets, received {found[1].dtype}.")

@@ -101,7 +101,7 @@ class CompetitiveLayer(Quantizer):
         weights_: w, (units, features).
         shares_: p, (units,).
         scale_: s², the mean squared distance of the first rows from their mean.
-        error_curve_: the mean distance of rows to the unit that learned them, for each pass of the last fit.
+        loss_curve_: the mean distance of rows to the unit that learned them, for each pass of the last fit.
         n_iter_: passes done.
         seed_: the seed of weights and orders.
 
@@ -130,12 +130,12 @@ class CompetitiveLayer(Quantizer):
             self.shares_ = np.full(p.n_units, 1 / p.n_units, np.float32)
             self.scale_ = float(X.var(axis=0, dtype=np.float64).sum())
         middle = self._origin(X)
-        state, self.error_curve_ = self._run(
+        state, self.loss_curve_ = self._run(
             compete, X - middle, (self.weights_ - middle, self.shares_), np.array(p.learning_rate), p.memory,
             p.bias * self.scale_, draws.key(self.seed_, "order"), done, np.zeros(epochs), p.epochs,
             conscience=p.conscience,
         )  # fmt: skip
-        self._finite(state, self.error_curve_)
+        self._finite(state, self.loss_curve_)
         self.weights_, self.shares_ = middle + state[0], state[1]
         self.n_iter_ = done + epochs
         return self

@@ -53,7 +53,7 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         units_: units of each layer, v first.
         means_: of the even layers over the rows of X, for `ais`.
         n_seen_: rows of X.
-        curve_: after each pass together, the mean squared error of reconstruction of the first 500 rows.
+        loss_curve_: after each pass together, the mean squared error of reconstruction of the first 500 rows.
         n_iter_: passes together.
         seed_: the seed of weights, orders and chains.
 
@@ -95,7 +95,7 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         )  # fmt: skip
         self._finite(net, means, curve)
         self.weights_, self.intercept_even_, self.intercept_odd_ = net
-        self.means_, self.curve_ = means, curve
+        self.means_, self.loss_curve_ = means, curve
         self.n_seen_, self.n_iter_ = len(X), p.epochs
         return self
 

@@ -12,9 +12,8 @@ from neuroloom import activations
 from neuroloom.config import Choice, NonNegative, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks import least_squares
-from neuroloom.networks.answers import ByScores, ManyTargets
+from neuroloom.networks.answers import ByScores, ManyTargets, targets_of
 from neuroloom.networks.base import Network, direct
-from neuroloom.networks.perceptron import targets_of
 from neuroloom.typing import Array
 
 

@@ -53,7 +53,7 @@ class GrowingNeuralGas(Quantizer):
         ages_: of the edges, (units, units); -1 where there is none.
         errors_: E, (units,).
         clusters_: for each unit the number of its part of the graph; `clusters_[predict(X)]` are clusters of rows.
-        error_curve_: the mean distance of rows to the nearest unit in each pass of the last fit, while it goes on.
+        loss_curve_: the mean distance of rows to the nearest unit in each pass of the last fit, while it goes on.
         n_inputs_: inputs seen.
         n_iter_: passes done.
         seed_: the seed of weights and orders.
@@ -82,7 +82,7 @@ class GrowingNeuralGas(Quantizer):
         self.n_inputs_: int = self.n_inputs_ if done else 0
         rates = np.array([p.learning_rate, p.neighbor_rate, p.max_age, p.error_split, p.error_decay])
         middle = self._origin(X)
-        state, self.error_curve_ = self._run(
+        state, self.loss_curve_ = self._run(
             grow, X - middle, self._places(p, X, middle, bool(done)), rates, p.insert_every, self.n_inputs_,
             draws.key(self.seed_, "order"), done, np.zeros(epochs), float(p.epochs),
         )  # fmt: skip

@@ -34,11 +34,11 @@ class _Descending(Prototypes):
         middle = self.prototypes_.mean(axis=0)
         scale = X.std(axis=0, dtype=np.float64).mean() or 1.0
         start = {"prototypes": (self.prototypes_ - middle) / scale, **self._first_metric(p, X.shape[1])}
-        found, self.cost_curve_ = self._run(
+        found, self.loss_curve_ = self._run(
             descend, start, (X - middle) / scale, labels, self.prototype_labels_, p.learning_rate,
             getattr(p, "sigma", 1.0) / scale, cost=self._cost, steps=p.max_iter,
         )  # fmt: skip
-        self._finite(found, self.cost_curve_)
+        self._finite(found, self.loss_curve_)
         self.prototypes_ = middle + scale * found["prototypes"]
         self._keep_metric(found)
         self.n_iter_ = p.max_iter
@@ -67,7 +67,7 @@ class GLVQ(_Descending):
         prototypes_: (prototypes, features).
         prototype_labels_: their classes, as positions in `classes_`.
         classes_: the labels.
-        cost_curve_: E divided by the number of examples, before each step.
+        loss_curve_: E divided by the number of examples, before each step.
 
     Other programs take one example a step. Source: A. Sato and K. Yamada, "Generalized learning vector quantization",
     NIPS 8 (1996).
@@ -75,7 +75,7 @@ class GLVQ(_Descending):
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> net = GLVQ(random_state=0).fit(X, y)
-    >>> bool(net.score(X, y) > 0.94 and net.cost_curve_[-1] < net.cost_curve_[0])
+    >>> bool(net.score(X, y) > 0.94 and net.loss_curve_[-1] < net.loss_curve_[0])
     True
     """
 
@@ -92,7 +92,7 @@ class GRLVQ(_Descending):
 
     Attributes:
         relevances_: λ, (features,).
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`.
 
     Features should have one scale, so that λ can be compared. Source: B. Hammer and T. Villmann, "Generalized
     relevance learning vector quantization", Neural Networks 15 (2002).
@@ -130,7 +130,7 @@ class GMLVQ(TransformerMixin, _Descending):
     Attributes:
         omega_: Ω, (rank, features).
         relevance_matrix_: Λ, (features, features).
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`.
 
     Source: P. Schneider, M. Biehl and B. Hammer, "Adaptive relevance matrices in learning vector quantization", Neural
     Computation 21 (2009).
@@ -173,7 +173,7 @@ class RSLVQ(_Descending):
         sigma: σ, in the units of the features.
 
     Attributes:
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`, with E of this network.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`, with E of this network.
 
     Source: S. Seo and K. Obermayer, "Soft learning vector quantization", Neural Computation 15 (2003).
 

@@ -82,7 +82,7 @@ class LVQ(Prototypes):
         prototypes_: w, (prototypes, features).
         prototype_labels_: their classes, as positions in `classes_`.
         classes_: the labels.
-        error_curve_: the share of examples whose nearest prototype was of another class when they came, per epoch.
+        loss_curve_: the share of examples whose nearest prototype was of another class when they came, per epoch.
         n_iter_: epochs done.
 
     Source: T. Kohonen, Self-Organizing Maps, 3rd ed. (2001), chapter 6.
@@ -126,7 +126,7 @@ class LVQ(Prototypes):
         )  # fmt: skip
         self._finite(w)
         self.prototypes_ = middle + w
-        self.error_curve_: np.ndarray = np.concatenate([self.error_curve_, errors]) if done else errors
+        self.loss_curve_: np.ndarray = np.concatenate([self.loss_curve_, errors]) if done else errors
         self.n_iter_ = done + epochs
         return self
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from neuroloom import activations, config, initializers
+from neuroloom import activations, config, initializers, losses
 from neuroloom.config import Bool, Choice, Fraction, NonNegative, Positive, PositiveInt, Sizes
 from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.networks import mlp_algorithms as algorithms
 from neuroloom.networks import mlp_rules as rules
 from neuroloom.networks import mlp_training as training
 from neuroloom.networks.base import Network
+from neuroloom.networks.scaling import spread, unscaled
 from neuroloom.ops import draws
 from neuroloom.typing import Tree
 
@@ -39,6 +40,22 @@ class Init(config.Check):
 
     def __call__(self, value: Any) -> Any:
         return value if value == "nguyen-widrow" else initializers.get(value)
+
+
+SUMS = {"sse": "mse", "sae": "mae"}
+"""Errors that are sums over rows and outputs, and the means that they are sums of."""
+
+
+class Errors(config.Check):
+    """The error that training makes small."""
+
+    expects = 'the name of a loss, "sse", "sae", or a function of (y_true, y_pred)'
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, str) and (value in SUMS or value == "crossentropy"):
+            return value
+        found = losses.get(value)
+        return found if isinstance(value, dict) else value  # equal names and functions share a program
 
 
 class ClassWeight(config.Check):
@@ -71,6 +88,7 @@ class _FeedForward(Network):
     validation_fraction: Fraction = 0.1
     patience: PositiveInt = 10
     show: PositiveInt | None = None
+    scale: Bool = True
 
     @property
     def coefs_(self) -> list[np.ndarray]:
@@ -84,17 +102,18 @@ class _FeedForward(Network):
 
     # ------------------------------------------------------------------------------------------------- training
 
-    def _learn(self, p: SimpleNamespace, X: np.ndarray, t: np.ndarray, weight: np.ndarray, again: bool = False) -> Any:
-        """Learn targets t with weights of rows, for all epochs, or for one more."""
+    def _learn(self, p: SimpleNamespace, X: np.ndarray, t: np.ndarray, weight: np.ndarray, part: bool = False) -> Any:
+        """Learn targets t with weights of rows, for all epochs, or for one more (`part`)."""
         self._refuse(p)
         rate = algorithms.usual_rate(p.algorithm) if p.learning_rate is None else p.learning_rate
         held: Any = ()
         data = X, t, self._shares(p, weight)
-        if p.early_stopping and not again:
+        if p.early_stopping and not part:
             data, held = self._split(p, X, t, weight)
-        if not again or not hasattr(self, "weights_"):
-            self._begin(p, X, weight, rate)
-        epochs = 1 if again else p.epochs
+        if not part or not hasattr(self, "weights_"):
+            self._begin(p, data, rate)
+        data, held = self._scaled(data), held and self._scaled(held)
+        epochs = 1 if part else p.epochs
         scipys = p.algorithm in algorithms.SCIPY
         curves = self._minimize(p, data, held, epochs) if scipys else self._train(p, data, held, epochs, rate)
         self.loss_curve_: np.ndarray = np.concatenate([self.loss_curve_, curves[0]])
@@ -112,15 +131,33 @@ class _FeedForward(Network):
             )
         if p.early_stopping and not p.validation_fraction:
             raise ConfigurationError(f"{name} expected validation_fraction above 0 with early_stopping, received 0.")
-        if p.algorithm == "lm" and isinstance(self, ClassifierMixin):
-            raise ConfigurationError(
-                f"{name} cannot be trained by algorithm='lm', which makes squared errors small. Use 'bfgs', or "
-                f"MultilayerPerceptronRegressor."
-            )
+        self._refuse_outputs(p)
 
-    def _begin(self, p: SimpleNamespace, X: np.ndarray, weight: np.ndarray, rate: float) -> None:
+    def _refuse_outputs(self, p: SimpleNamespace) -> None:
+        """Raise where loss, activation of the outputs and algorithm do not go together."""
+        (loss, output), name = self._error(p), type(self).__name__
+        loss = losses.get(loss)
+        squares = isinstance(loss, losses.MeanSquaredError) and output == "linear"
+        if p.algorithm == "lm" and (isinstance(self, ClassifierMixin) or not squares):
+            raise ConfigurationError(
+                f"{name} cannot be trained by algorithm='lm', which makes squared errors of linear outputs small. Use "
+                f"'bfgs', or MultilayerPerceptronRegressor with loss='mse' or 'sse'."
+            )
+        if loss.activation not in (None, output):
+            raise ConfigurationError(
+                f"{name} expected output_activation={loss.activation!r} with loss {type(loss).__name__}, received "
+                f"{output!r}."
+            )
+        if output == "softmax" and self.n_outputs_ < 2:
+            raise ConfigurationError(f"{name} expected two or more outputs with output_activation='softmax'.")
+
+    def _begin(self, p: SimpleNamespace, data: Any, rate: float) -> None:
+        """Scales and first weights, from the rows that are learned from."""
         plan, masks = self._plan(p), rules.filled(self._plan(p), self._links(p))
-        rows = X[weight > 0].astype(np.float64)
+        X, t, share = data
+        self.input_mean_, self.input_scale_ = spread(X, share) if p.scale else unscaled(X)
+        self._scale_targets(p, t, share)
+        rows = self._scaled(data)[0][share > 0]
         ends = rows.min(axis=0), rows.max(axis=0)
         self.weights_ = rules.first_weights(plan, masks, p.init, ends, self._generator("weights"))
         self.memory_: Tree = algorithms.begin(p.algorithm, self.weights_, rate, p.momentum)
@@ -188,7 +225,7 @@ class _FeedForward(Network):
                 f"{len(names)}."
             )
         pairs = tuple((a, b) for a, b, _ in self._links(p))
-        return rules.Plan(self._sizes(p), names, pairs, self._loss())
+        return rules.Plan(self._sizes(p), names, pairs, *self._error(p))
 
     def _mask(self, p: SimpleNamespace) -> np.ndarray:
         plan = self._plan(p)
@@ -212,12 +249,21 @@ class _FeedForward(Network):
         total = weight.sum()
         if not total > 0:
             raise DataError(f"{type(self).__name__} expected weights of examples above 0, received only 0.")
-        return weight * self.n_outputs_ if getattr(p, "loss", "mse") == "sse" else weight / total
+        return weight * self.n_outputs_ if isinstance(p.loss, str) and p.loss in SUMS else weight / total
 
-    def _loss(self) -> str:
+    def _error(self, p: SimpleNamespace) -> tuple[Any, Any]:
+        """The loss, or its name, and the activation of the last layer."""
         raise NotImplementedError  # abstract
 
+    def _scale_targets(self, p: SimpleNamespace, t: np.ndarray, share: np.ndarray) -> None:
+        """Set the scale of targets; classes have none."""
+
+    def _scaled(self, data: Any) -> Any:
+        """Rows, targets and shares as the network sees them."""
+        X, t, share = data
+        return (X - self.input_mean_) / self.input_scale_, t, share
+
     def _outputs(self, X: Any) -> np.ndarray:
-        X = self._rows(X, reset=False)
+        X = (self._rows(X, reset=False, dtype=np.float64) - self.input_mean_) / self.input_scale_
         found: np.ndarray = self._answer(rules.answers, self.weights_, X, plan=self._plan(self._checked()))
         return found

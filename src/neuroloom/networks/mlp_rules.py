@@ -25,21 +25,27 @@ ROWS = 512
 RANGES = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
 """Between which values the units of an activation lie."""
 
+POSITIVE = (0.0, np.inf)
+REACH = {**RANGES, "softmax": (0.0, 1.0), "relu": POSITIVE, "softplus": POSITIVE, "exponential": POSITIVE}
+"""Between which values outputs of an activation lie; others reach all numbers, or nearly."""
+
 
 class Plan(NamedTuple):
     """What a network is, beside its weights; programs are compiled for it.
 
     Attributes:
         sizes: units of each layer, the inputs first.
-        activations: of each hidden layer; the last layer is linear.
+        activations: of each hidden layer.
         links: (from layer, to layer), layers counted from 0, the inputs.
-        loss: the name of a loss, which takes the last layer's sums.
+        loss: the name of a loss, a loss, or a function.
+        output: the activation of the last layer; None is the one that belongs to the loss.
     """
 
     sizes: tuple[int, ...]
     activations: tuple[Any, ...]
     links: tuple[tuple[int, int], ...]
-    loss: str
+    loss: Any
+    output: Any = None
 
 
 class Links(Check):
@@ -163,7 +169,15 @@ def objective(plan: Plan, w: Array, data: Any, l2: Array, drop: Any = None) -> A
     """Σᵢ sᵢ L(tᵢ, ŷᵢ) + ½ l2 Σ w², biases apart, for data x, targets t, and s."""
     x, t, s = data
     loss, z = losses.get(plan.loss), outputs(plan, w, x, drop)
-    values = loss.logit_values(t, z) if isinstance(loss, losses.Crossentropy) else loss.values(t, z)
+    if isinstance(loss, losses.Crossentropy) and plan.output in (None, loss.activation):
+        values = loss.logit_values(t, z)
+    else:
+        values = loss.values(t, _last(plan)(z))
+    if tuple(values.shape) != tuple(s.shape):
+        raise ShapeError(
+            f"loss expected one number per row, {tuple(s.shape)}, received values of shape {tuple(values.shape)}. Take "
+            f"the mean over the outputs: ops.mean(..., axis=-1)."
+        )
     kernels = w[: sum(plan.sizes[a] * plan.sizes[b] for a, b in plan.links)]
     return ops.sum(s * values) + 0.5 * l2 * ops.sum(ops.square(kernels))
 
@@ -222,8 +236,12 @@ def curvature(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: 
 
 def answers(engine: Engine, w: Array, x: Array, *, plan: Plan) -> Array:
     """What the network says of each row: its outputs, or probabilities, (rows, outputs)."""
-    activation = losses.get(plan.loss).activation
-    return activations.get(activation)(outputs(plan, w, x))
+    return _last(plan)(outputs(plan, w, x))
+
+
+def _last(plan: Plan) -> Callable[[Array], Array]:
+    """The activation of the last layer."""
+    return activations.get(losses.get(plan.loss).activation if plan.output is None else plan.output)
 
 
 def value_and_gradient(engine: Engine, w: Array, data: Any, mask: Array, l2: Array, *, plan: Plan) -> Any:

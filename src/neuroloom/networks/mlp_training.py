@@ -166,10 +166,15 @@ def minimized(
             break
 
 
+def goes_on(network: Any) -> bool:
+    """Whether its algorithm can be stopped and go on, as `partial_fit` needs; SciPy's cannot."""
+    return network.algorithm not in algorithms.SCIPY
+
+
 def check_finite(network: Any, error: float, epochs: int) -> None:
     """Raise NonFiniteError unless the error of a training of so many epochs is a number."""
     if not np.isfinite(error):
         raise NonFiniteError(
-            f"The error of {type(network).__name__} was {error} after epoch {epochs}. Scale the features, or take a "
-            f"smaller learning_rate."
+            f"The error of {type(network).__name__} was {error} after epoch {epochs}. Take a smaller learning_rate, "
+            f"and features of about unit scale."
         )

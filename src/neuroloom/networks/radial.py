@@ -11,10 +11,9 @@ from sklearn.cluster import KMeans
 from neuroloom import ops, optimizers
 from neuroloom.config import Choice, Count, Positive, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.answers import ByScores, ManyTargets
+from neuroloom.networks.answers import ByScores, ManyTargets, targets_of
 from neuroloom.networks.base import Network, direct
 from neuroloom.networks.kernel import squared_distances
-from neuroloom.networks.perceptron import targets_of
 from neuroloom.typing import Array, Tree
 
 CANDIDATES = 2000

@@ -159,7 +159,7 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         self.intercept_visible_, self.intercept_hidden_ = (np.zeros(n, np.float32) for n in reversed(shape))
         self.chains_ = np.zeros((p.batch_size, p.n_components), np.float32)
         self.velocity_ = NONE
-        self.means_, self.n_seen_, self.n_iter_, self.curve_ = np.zeros(X.shape[1]), 0, 0, np.zeros(0)
+        self.means_, self.n_seen_, self.n_iter_, self.loss_curve_ = np.zeros(X.shape[1]), 0, 0, np.zeros(0)
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, epochs: int) -> Any:
         net, velocity, chains, measures = self._run(
@@ -174,7 +174,7 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         self.means_ = self.means_ + (X.mean(axis=0, dtype=np.float64) - self.means_) * len(X) / (self.n_seen_ + len(X))
         self.n_seen_ += len(X)
         self.n_iter_ += epochs
-        self.curve_ = np.concatenate([self.curve_, measures])
+        self.loss_curve_ = np.concatenate([self.loss_curve_, measures])
         return self
 
     def _velocity(self) -> tuple[np.ndarray, ...]:
@@ -214,8 +214,8 @@ class BernoulliRBM(_RBM):
         intercept_visible_: b, (features,).
         intercept_hidden_: c, (components,).
         chains_: the hidden states of the chains, (batch_size, components).
-        curve_: after each pass, an estimate of the mean log pseudo-likelihood Σᵢ ln p(vᵢ | the other units), from one
-            unit of each of the first 500 rows; `score_samples` has it exactly.
+        loss_curve_: after each pass, an estimate of the mean negative log pseudo-likelihood, -Σᵢ ln p(vᵢ | the other
+            units), from one unit of each of the first 500 rows; `score_samples` has it exactly, with a plus sign.
         n_iter_: passes done.
         n_seen_: rows seen, those of each call counted once.
         means_: their mean, (features,), for `ais`.
@@ -279,7 +279,7 @@ class GaussianRBM(_RBM):
 
     Attributes:
         components_, intercept_visible_, intercept_hidden_, chains_, n_iter_, n_seen_, means_: as of `BernoulliRBM`.
-        curve_: after each pass, the mean squared error of reconstruction of the first 500 rows.
+        loss_curve_: after each pass, the mean squared error of reconstruction of the first 500 rows.
         velocity_: the last changes of the weights, if there is momentum.
         seed_: the seed of weights, orders and chains.
 

@@ -12,10 +12,10 @@ from neuroloom import ops
 from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, Real
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError, ShapeError
-from neuroloom.networks.answers import ByScores, ManyTargets
+from neuroloom.networks.answers import ByThresholds, ManyTargets
 from neuroloom.networks.base import Network, direct
 from neuroloom.networks.numbers import Numbers
-from neuroloom.networks.perceptron import in_order, linear, targets_of
+from neuroloom.networks.perceptron import in_order, linear
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -104,13 +104,15 @@ class _LeastMeanSquares(Network):
                 f"Use a smaller one, normalize=True, or scale the columns of X."
             )
         self.coef_, self.intercept_, self.n_iter_ = w, b, done + int(ran)
-        self.loss_curve_ = curve[: int(ran)]
+        self.loss_curve_: np.ndarray = (
+            np.concatenate([self.loss_curve_, curve[: int(ran)]]) if done else curve[: int(ran)]
+        )
 
     def _start_weights(self, X: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, int]:
         return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), 0
 
 
-class Adaline(ByScores, _LeastMeanSquares):
+class Adaline(ByThresholds, _LeastMeanSquares):
     """Adaptive linear neurons: threshold units whose sum, not whose answer, is brought to the target.
 
     For each example x with target t = ±1, in turn:
@@ -119,7 +121,8 @@ class Adaline(ByScores, _LeastMeanSquares):
 
     so that η = 1 would remove the error of this example wholly (Widrow and Hoff's own rule, stable for 0 < η < 2).
     With `normalize=False` the division is left out: LMS, stable while η stays below 2 over the largest eigenvalue of
-    the inputs' correlation matrix. Of more than two classes each has a unit; the largest sum wins.
+    the inputs' correlation matrix. Of more than two classes each has a unit; the largest sum wins. Labels (examples,
+    units) are of several units, a column each, with the same two classes.
 
     Args:
         learning_rate: η.
@@ -144,10 +147,10 @@ class Adaline(ByScores, _LeastMeanSquares):
     """
 
     def fit(self, X: Any, y: Any) -> Adaline:
-        """Learn from X (examples, features) and labels y."""
+        """Learn from X (examples, features) and labels y, (examples,) or (examples, units),."""
         p = self._start()
-        X, y = self._rows(X, y)
-        targets = targets_of(self._labels(y), len(self.classes_))
+        X, y = self._rows(X, y, multi_output=True)
+        targets = self._unit_targets(y, None, False)
         self._learn(p, X, targets, self._start_weights(X, targets.shape[1]), p.max_iter, "linear")
         return self
 
@@ -155,16 +158,16 @@ class Adaline(ByScores, _LeastMeanSquares):
         """One more pass, over these examples. The first call has to name all classes that will come."""
         again = hasattr(self, "coef_")
         p = self._start(again)
-        X, y = self._rows(X, y, reset=not again)
-        targets = targets_of(self._labels(y, classes, again), len(self.classes_))
+        X, y = self._rows(X, y, reset=not again, multi_output=True)
+        targets = self._unit_targets(y, classes, again)
         weights = (self.coef_, self.intercept_, self.n_iter_) if again else self._start_weights(X, targets.shape[1])
         self._learn(p, X, targets, weights, 1, "linear")
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """w·x + b: (examples,) for two classes, else (examples, classes)."""
+        """w·x + b: (examples,) for one unit, else (examples, units)."""
         sums = self._answer(linear, self._rows(X, reset=False), self.coef_, self.intercept_)
-        return sums[:, 0] if len(self.classes_) == 2 else sums
+        return self._scores(sums)
 
 
 class DeltaRule(ManyTargets, _LeastMeanSquares):
