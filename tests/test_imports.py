@@ -17,7 +17,7 @@ MODULES = {
 
 ROWS = {
     0: {"errors", "typing"},
-    1: {"tree", "config", "folders"},
+    1: {"tree", "calls", "config", "folders"},
     2: {"engines"},
     3: {"ops"},
     4: {"activations", "initializers", "regularizers", "losses", "metrics", "data", "datasets", "plots"},

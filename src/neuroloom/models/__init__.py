@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from neuroloom import config, files
+from neuroloom.calls import public
 from neuroloom.errors import ModelFileError, NeuroloomError
 from neuroloom.models.ensembles import Ensemble, ensemble
 from neuroloom.models.folds import CrossValidation, cross_validate
@@ -20,6 +21,8 @@ __all__ = [
     "CrossValidation", "Search", "cross_validate", "grid_search", "random_search",
     "Ensemble", "ensemble",
 ]  # fmt: skip
+
+public(__name__)
 
 CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 """What a model file may name."""

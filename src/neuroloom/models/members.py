@@ -51,10 +51,19 @@ class Members(Sequence[Model]):
     def __getitem__(self, i: Any) -> Any:
         """A model, or for a slice several of them in an object of this class."""
         if not isinstance(i, slice):
-            return self.models[i]
+            return self.models[self._place(i)]
         part = type(self)(self.models[i], self.settings[i], self.monitor)
         part.callbacks = self.callbacks[i]
         return part
+
+    def _place(self, i: Any) -> int:
+        """A model's number; IndexError, as Python's sequences raise it, for one that there is not."""
+        n = len(self)
+        if isinstance(i, bool) or not isinstance(i, int | np.integer):
+            raise ConfigurationError(f"Expected the number of a model, from 0 to {n - 1}, received {i!r}.")
+        if not -n <= i < n:
+            raise IndexError(f"There are {n} models, with numbers from 0 to {n - 1}, received {i}.")
+        return int(i)
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self.models)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import files, optimizers
+from neuroloom.calls import public
 from neuroloom.errors import GraphError
 from neuroloom.ops.graph import op
 from neuroloom.session.evaluate import Run, Special, special
@@ -22,6 +23,8 @@ __all__ = [
     "AdagradOptimizer", "AdamOptimizer", "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer",
     "RMSPropOptimizer", "Saver", "exponential_decay", "latest_checkpoint",
 ]  # fmt: skip
+
+public(__name__)
 
 
 def exponential_decay(

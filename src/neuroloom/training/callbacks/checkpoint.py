@@ -86,7 +86,7 @@ class ModelCheckpoint(Monitor):
     def _save(self, logs: Logs, position: dict[str, int]) -> None:
         if self.save_best_only:
             value = self.value(logs)
-            if not self.better(value, self.best):
+            if value is None or not self.better(value, self.best):
                 return
             self.best = value
         path = self._path({**logs, **position})

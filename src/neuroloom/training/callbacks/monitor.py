@@ -77,11 +77,17 @@ class Monitor(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.best = None
 
-    def value(self, logs: Logs | None) -> float:
-        """The monitored value; an error that names the nearest key if the logs have none of that name."""
+    def value(self, logs: Logs | None) -> float | None:
+        """The monitored value; None in an epoch without validation, to which it belongs.
+
+        Raises:
+            ConfigurationError: no epoch has a value of that name; the message suggests the nearest.
+        """
         logs = logs or {}
         if self.monitor in logs:
             return float(logs[self.monitor])
+        if self.monitor.startswith("val_") and self.monitor in getattr(self, "params", {}).get("metrics", ()):
+            return None
         validate = self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs)
         hint = "Give fit validation_data or validation_split." if validate else nearest(self.monitor, logs)
         raise ConfigurationError(
@@ -148,7 +154,7 @@ class EarlyStopping(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.value(logs)
-        if epoch < self.start_from_epoch:
+        if value is None or epoch < self.start_from_epoch:
             return
         self.wait += 1
         if self.better(value, self.best):
