@@ -8,8 +8,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from neuroloom.errors import nearest
-
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -81,6 +79,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_OBJECTS[name]), name)
     if name in _MODULES:
         return importlib.import_module(f"neuroloom.{name}")
+    nearest = importlib.import_module("neuroloom.errors").nearest
     raise AttributeError(f"module 'neuroloom' has no attribute {name!r}. {nearest(name, __all__)}")
 
 

@@ -158,7 +158,8 @@ def run_own(kind: str, function: Callable[..., Any], form: str, y_true: Any, y_p
         fits: fits(value) says whether the value can be used.
     """
     engine = type(y_pred).__module__.partition(".")[0]
-    gets = f"It is called with arrays of {engine}: y_true of shape {tuple(y_true.shape)}, y_pred of shape " + (
+    gets = (
+        f"It is called with arrays of {engine}: y_true of shape {tuple(y_true.shape)}, y_pred of shape "
         f"{tuple(y_pred.shape)}. {_example(form)}"
     )
     try:
@@ -166,10 +167,12 @@ def run_own(kind: str, function: Callable[..., Any], form: str, y_true: Any, y_p
     except NeuroloomError:
         raise
     except Exception as error:
-        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
-        raise ConfigurationError(f"The {kind} {own_name(function)!r} failed with {what} {gets}") from error
+        what = f"{type(error).__name__}: {str(error).partition(chr(10))[0].rstrip('.')}"
+        raise ConfigurationError(f"The {kind} {own_name(function)!r} failed with {what}. {gets}") from error
     if not fits(value):
-        received = "None. Is a return missing?" if value is None else f"{value!r:.60}, which is no such array."
+        received = (
+            "None. Is a return missing?" if value is None else f"a {type(value).__name__}, not an array of {engine}."
+        )
         raise ConfigurationError(f"The {kind} {own_name(function)!r} returned {received} {gets}")
     return value
 

@@ -16,7 +16,7 @@ import inspect
 import os
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, TypeVar, cast, dataclass_transform
 
@@ -141,7 +141,7 @@ class Text(Check):
 class File(Check):
     """The path of a file or folder, as text."""
 
-    expects = "a path"
+    expects = "text or a pathlib.Path"
 
     def __call__(self, value: Any) -> str:
         path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
@@ -341,6 +341,28 @@ def _register(cls: type[Configured]) -> None:
                 f"choose another class name, since model files find classes by name."
             )
         registry[normal(name)] = cls
+
+
+@contextmanager
+def known(classes: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, `find` knows classes by these names, too; the library's names stay what they are."""
+    before = {kind: dict(registry) for kind, registry in REGISTRIES.items()}
+    try:
+        for name, cls in classes.items():
+            if not issubclass(cls, Configured):
+                raise ConfigurationError(
+                    f"custom_objects expected for {name!r} a subclass of Layer, Loss, Metric or the like, received "
+                    f"{cls!r}."
+                )
+            taken = REGISTRIES[cls.kind].get(normal(name))
+            if taken is not None and taken is not cls and taken.__module__.startswith("neuroloom."):
+                raise ConfigurationError(f"The {cls.kind} name {name!r} belongs to the library; choose another.")
+            REGISTRIES[cls.kind][normal(name)] = cls
+        yield
+    finally:
+        for kind, registry in before.items():
+            REGISTRIES[kind].clear()
+            REGISTRIES[kind].update(registry)
 
 
 def find(kind: str, name: str) -> type[Configured]:

@@ -21,6 +21,9 @@ from neuroloom.typing import Array, Function, Shape
 EPSILON = 1e-7
 """Probabilities are cut to [EPSILON, 1 - EPSILON] before their logarithm is taken, as in Keras."""
 
+ONE = 1e-2
+"""By how much the sum of a row of probabilities may differ from 1: they may have been rounded to few digits."""
+
 FORM = "ops.mean(ops.square(y_pred - y_true), axis=-1)"
 """What a loss of one's own can look like."""
 
@@ -243,6 +246,12 @@ class CategoricalCrossentropy(Crossentropy):
         y = super().check(y, shape, name)
         advice = "Each row is a distribution over the classes: one-hot, or probabilities."
         self._refuse_where((y < 0) | (y > 1), y, name, "from 0 to 1", advice)
+        advice = (
+            "Each row is one class, or probabilities. For several classes in a row use sigmoid and BinaryCrossentropy; "
+            "a row without a class is left out by sample_weight 0."
+        )
+        sums = y.sum(axis=-1, dtype=np.float64)
+        self._refuse_where(abs(sums - 1) > ONE, sums, name, "whose rows have the sum 1", advice)
         return y
 
     def _smooth(self, y: Array) -> Array:

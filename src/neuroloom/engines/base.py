@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neuroloom import tree
-from neuroloom.errors import EngineError
+from neuroloom.errors import DataError, EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
 
@@ -54,6 +54,14 @@ def default_width(x: Any) -> np.ndarray:
     """Python numbers as an array: floats have 32 bits here, on every engine."""
     array = np.asarray(x)
     return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def numbers(array: np.ndarray) -> np.ndarray:
+    """The array, if it holds numbers or truths; text, None and other objects are refused."""
+    if array.dtype.kind in "OUSmM":
+        received = f"{array.flat[0]!r:.60}" if array.size else f"an array of {array.dtype}"
+        raise DataError(f"Expected an array of numbers, received {received}. Encode text and dates as numbers first.")
+    return array
 
 
 class Engine(ABC):

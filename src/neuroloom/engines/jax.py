@@ -15,7 +15,7 @@ from jax import lax
 
 from neuroloom import tree
 from neuroloom.engines import dispatch, jax_cache, jax_options, jax_products, jax_recurrent, jax_windows
-from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width, numbers
 from neuroloom.typing import Array, Function, Key, Tree
 
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
@@ -58,7 +58,7 @@ class JaxEngine(Engine):
                 return x  # what asarray does too, in 20 times as long
         else:
             other = dispatch.of_type(type(x))
-            x = other.to_numpy(x) if other is not None else default_width(x)
+            x = numbers(other.to_numpy(x) if other is not None else default_width(x))
         dtype = dtype or str(x.dtype)
         dtype = dtype if jax.config.read("jax_enable_x64") else NARROW.get(dtype, dtype)
         if isinstance(x, np.ndarray) and x.nbytes >= LARGE and _on_cpu():

@@ -15,7 +15,8 @@ from neuroloom.layers.core import (
     Multiply,
     Reshape,
 )
-from neuroloom.layers.network import Input, Network
+from neuroloom.layers.input import Input
+from neuroloom.layers.network import Network
 from neuroloom.layers.normalization import BatchNormalization
 from neuroloom.layers.recurrent import LSTM, SimpleRNN
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
-from neuroloom import config, files
-from neuroloom.calls import public
+from neuroloom import activations, config, files
+from neuroloom.calls import friendly, public
 from neuroloom.errors import ModelFileError, NeuroloomError
 from neuroloom.models.ensembles import Ensemble, ensemble
 from neuroloom.models.folds import CrossValidation, cross_validate
@@ -28,18 +31,41 @@ CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 """What a model file may name."""
 
 
-def load_model(path: str | os.PathLike[str]) -> Model:
+@friendly
+def load_model(
+    path: str | os.PathLike[str], custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Model:
     """Read a model that `Model.save` wrote. Nothing in such a file is executed.
+
+    Args:
+        custom_objects: classes and activation functions of your own by the names that the file has for them. A class
+            is known by its own name from its definition on, and a function from `activations.register` on.
+        compile: whether the model is compiled as the saved one was.
 
     Raises:
         ModelFileError: the file is damaged, of another kind, or does not fit together.
     """
+    path = config.checked("path", path, config.File())
+    with _known(custom_objects or {}):
+        return _loaded(path, config.checked("compile", compile, config.Flag()))
+
+
+@contextmanager
+def _known(objects: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, the objects are known by these names."""
+    classes = {name: one for name, one in objects.items() if isinstance(one, type)}
+    functions = {name: one for name, one in objects.items() if name not in classes}
+    with config.known(classes), activations.known(functions):
+        yield
+
+
+def _loaded(path: str, compile: bool) -> Model:
     record = files.read_record(path)
     if "model" not in record:
         raise ModelFileError(path, "holds weights but no model.", "Build the model and call load_weights.")
     try:
         model = CLASSES[record["model"]["class"]].from_config(record["model"])
-        if record.get("compile"):
+        if compile and record.get("compile"):
             model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
     except (NeuroloomError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error

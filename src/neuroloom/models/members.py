@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroloom import plots
+from neuroloom.calls import friendly_methods
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.models.model import Model
 from neuroloom.training.callbacks import Callback, EarlyStopping
@@ -24,6 +25,7 @@ SHOWN = 12
 """Most models that are printed one by one."""
 
 
+@friendly_methods
 class Members(Sequence[Model]):
     """Models side by side: a sequence of them, their table and picture, the best one.
 

@@ -121,8 +121,8 @@ class Model(Structure):
                 losses, metrics and updates stay float32, as do `evaluate` and `predict`. Keras calls this the dtype
                 policy "mixed_bfloat16".
             run_eagerly: only False. The engine says how steps run; on "torch" one by one, as Python.
-            steps_per_execution, jit_compile: accepted for programs written for Keras. As many steps as run in a fifth of
-                a second are one program, and engines that compile do so.
+            steps_per_execution, jit_compile: accepted for programs written for Keras. As many steps as run in a fifth
+                of a second are one program, and engines that compile do so.
 
         Raises:
             UnknownNameError: no optimizer, loss or metric has this name.
@@ -131,7 +131,8 @@ class Model(Structure):
         precision = _checked("precision", precision, config.Choice("float32", "bfloat16"))
         if _checked("run_eagerly", run_eagerly, config.Flag()):
             raise ConfigurationError(
-                "run_eagerly expected False, received True. Train with fit(..., engine='torch') to run each step as Python."
+                "run_eagerly expected False, received True. To run each step as Python, train with "
+                "fit(..., engine='torch')."
             )
         if steps_per_execution != "auto":
             _whole("steps_per_execution", steps_per_execution, 1)
@@ -244,7 +245,10 @@ class Model(Structure):
                 f"initial_epoch expected a number below epochs, received {first} and epochs={last}: nothing would be "
                 f"trained. epochs is the number of the last epoch; for {last} more write epochs={first + last}."
             )
-        steps, validation_steps = _steps("steps_per_epoch", steps_per_epoch), _steps("validation_steps", validation_steps)
+        steps, validation_steps = (
+            _steps("steps_per_epoch", steps_per_epoch),
+            _steps("validation_steps", validation_steps),
+        )
         frequency = _checked("validation_freq", validation_freq, _Frequency())
         seed = self._seed if _checked("shuffle", shuffle, config.Flag()) else None
         share = _checked("validation_split", validation_split, HELD_OUT)
@@ -568,6 +572,6 @@ def _steps(name: str, value: int | None) -> int | None:
 def _check_some_weight(rows: Tree) -> None:
     if rows["weight"] is not None and not rows["weight"].any():
         raise DataError(
-            "Expected a positive weight for at least one sample, but class_weight and sample_weight make all of them 0: "
-            "nothing would be learned."
+            "Expected a positive weight for at least one sample, but class_weight and sample_weight make all of them "
+            "0: nothing would be learned."
         )

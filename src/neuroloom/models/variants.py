@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config
+from neuroloom.calls import friendly
 from neuroloom.config import Configured
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.layers import Dropout, Layer, Network
@@ -28,6 +29,7 @@ NUMBERS: dict[str, config.Check] = {
 """What a model can be given beside the arguments of its builder, and which values that may have."""
 
 
+@friendly
 def population(
     build: Build,
     n: int | None = None,

@@ -94,6 +94,11 @@ class Optimizer:
 
     def compute_gradients(self, loss: Tensor, var_list: Sequence[Variable] | None = None) -> list[tuple[Any, Variable]]:
         """Pairs (gradient, variable); the gradient is None where the loss does not depend on the variable."""
+        if not isinstance(loss, Tensor):
+            raise GraphError(
+                f"{self.name} expected the Tensor to make small, made of variables, received {loss!r:.60}. A number "
+                f"that `run` returned says nothing of them."
+            )
         with loss.graph.as_default():
             variables = list(var_list or (v for v in trainable_variables() if "float" in v.dtype))
         if not variables:
