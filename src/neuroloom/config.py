@@ -258,7 +258,7 @@ class Configured:
         dataclasses.dataclass(frozen=True, eq=False, repr=False)(cls)
         friendly_init(cls)
         if "__call__" in vars(cls):
-            cls.__call__ = friendly(cls.__call__)  # type: ignore[attr-defined]
+            cls.__call__ = friendly(cls.__call__)  # type: ignore[method-assign]
         if kind is None and not abstract:
             _register(cls)
 

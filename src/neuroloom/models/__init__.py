@@ -45,9 +45,9 @@ def load_model(
     Raises:
         ModelFileError: the file is damaged, of another kind, or does not fit together.
     """
-    path = config.checked("path", path, config.File())
+    file = config.checked("path", path, config.File())
     with _known(custom_objects or {}):
-        return _loaded(path, config.checked("compile", compile, config.Flag()))
+        return _loaded(file, config.checked("compile", compile, config.Flag()))
 
 
 @contextmanager

@@ -223,7 +223,7 @@ class CallbackList:
         given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         self.callbacks = [_checked(callback) for callback in given]
         if any(not _of_library(callback) for callback in self.callbacks):
-            params = {**params, "metrics": ()}  # it may add to the logs what nobody knows yet
+            params = {k: v for k, v in params.items() if k != "metrics"}  # they may add to the logs
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
