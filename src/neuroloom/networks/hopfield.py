@@ -55,6 +55,13 @@ class _Connected(_Memory):
     def _store(self, p: Any, patterns: np.ndarray, again: bool) -> Any:
         units = patterns.shape[1]
         w = self.weights_ if again else np.zeros((units, units), np.float32)
+        if not again:
+            vars(self).pop("projection_", None)
+        elif (p.rule == "pseudo-inverse") != hasattr(self, "projection_"):
+            raise ConfigurationError(
+                f"{type(self).__name__} expected the rule with which its first patterns were stored, received "
+                f"{p.rule!r}: the pseudo-inverse needs all patterns. Call fit with them, or set rule back."
+            )
         mask = connected(p.connections, units)
         self.n_patterns_: int = len(patterns) + (self.n_patterns_ if again else 0)
         self.capacity_ = capacity(p.rule, 1 + mask.sum() / units)
