@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from neuroloom import ops
@@ -81,21 +80,6 @@ def register(name: str, fn: Callable[[Array], Array]) -> None:
 
 
 _LIBRARY = frozenset(_BY_NAME)
-
-
-@contextmanager
-def known(functions: Mapping[str, Callable[[Array], Array]]) -> Iterator[None]:
-    """Inside, functions are registered by these names."""
-    before = dict(_BY_NAME)
-    try:
-        for name, fn in functions.items():
-            if not callable(fn):
-                raise ConfigurationError(f"custom_objects expected a class or a function for {name!r}, not {fn!r}.")
-            register(name, fn)
-        yield
-    finally:
-        _BY_NAME.clear()
-        _BY_NAME.update(before)
 
 
 def get(activation: str | Callable[..., Any] | None) -> Callable[..., Any]:

@@ -30,9 +30,9 @@ class NumpyEngine(Engine):
 
     def asarray(self, x: Any, dtype: str | None = None) -> np.ndarray:
         if type(x) is np.ndarray and dtype is None:
-            return x
+            return numbers(x)
         other = dispatch.of_type(type(x))
-        return np.asarray(numbers(default_width(x)) if other is None else other.to_numpy(x), dtype=dtype)
+        return np.asarray(numbers(default_width(x) if other is None else other.to_numpy(x)), dtype=dtype)
 
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from neuroloom import activations, config, files
 from neuroloom.calls import friendly, public
-from neuroloom.errors import ModelFileError, NeuroloomError
+from neuroloom.errors import ConfigurationError, ModelFileError, NeuroloomError
 from neuroloom.models.ensembles import Ensemble, ensemble
 from neuroloom.models.folds import CrossValidation, cross_validate
 from neuroloom.models.many import Population, fit_many
@@ -39,24 +38,24 @@ def load_model(
 
     Args:
         custom_objects: classes and activation functions of your own by the names that the file has for them. A class
-            is known by its own name from its definition on, and a function from `activations.register` on.
+            is known by its own name from its definition on; functions are registered (see `activations.register`).
         compile: whether the model is compiled as the saved one was.
 
     Raises:
         ModelFileError: the file is damaged, of another kind, or does not fit together.
     """
     file = config.checked("path", path, config.File())
-    with _known(custom_objects or {}):
+    classes = dict(custom_objects or {})
+    for name in [name for name, one in classes.items() if not isinstance(one, type)]:
+        activations.register(name, _function(name, classes.pop(name)))  # layers look it up whenever they are called
+    with config.known(classes):
         return _loaded(file, config.checked("compile", compile, config.Flag()))
 
 
-@contextmanager
-def _known(objects: Mapping[str, Any]) -> Iterator[None]:
-    """Inside, the objects are known by these names."""
-    classes = {name: one for name, one in objects.items() if isinstance(one, type)}
-    functions = {name: one for name, one in objects.items() if name not in classes}
-    with config.known(classes), activations.known(functions):
-        yield
+def _function(name: str, given: Any) -> Any:
+    if not callable(given):
+        raise ConfigurationError(f"custom_objects expected a class or a function for {name!r}, not {given!r}.")
+    return given
 
 
 def _loaded(path: str, compile: bool) -> Model:
