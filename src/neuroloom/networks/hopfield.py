@@ -56,7 +56,7 @@ class _Connected(_Memory):
         units = patterns.shape[1]
         w = self.weights_ if again else np.zeros((units, units), np.float32)
         if not again:
-            vars(self).pop("projection_", None)
+            self.__dict__.pop("projection_", None)
         elif (p.rule == "pseudo-inverse") != hasattr(self, "projection_"):
             raise ConfigurationError(
                 f"{type(self).__name__} expected the rule with which its first patterns were stored, received "

@@ -86,12 +86,14 @@ class Monitor(Callback):
         logs = logs or {}
         if self.monitor in logs:
             return float(logs[self.monitor])
-        if self.monitor.startswith("val_") and self.monitor in getattr(self, "params", {}).get("metrics", ()):
+        later = [name for name in getattr(self, "params", {}).get("metrics", ()) if name.startswith("val_")]
+        if self.monitor in later:
             return None
-        validate = self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs)
-        hint = "Give fit validation_data or validation_split." if validate else nearest(self.monitor, logs)
+        known = dict.fromkeys([*logs, *later])
+        validate = self.monitor.startswith("val_") and not any(name.startswith("val_") for name in known)
+        hint = "Give fit validation_data or validation_split." if validate else nearest(self.monitor, known)
         raise ConfigurationError(
-            f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold {', '.join(logs) or 'nothing'}. {hint}"
+            f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold {', '.join(known) or 'nothing'}. {hint}"
         )
 
     def better(self, value: float, than: float | None) -> bool:
