@@ -93,7 +93,8 @@ class Monitor(Callback):
         validate = self.monitor.startswith("val_") and not any(name.startswith("val_") for name in known)
         hint = "Give fit validation_data or validation_split." if validate else nearest(self.monitor, known)
         raise ConfigurationError(
-            f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold {', '.join(known) or 'nothing'}. {hint}"
+            f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold "
+            f"{', '.join(known) or 'nothing'}. {hint}"
         )
 
     def better(self, value: float, than: float | None) -> bool:
