@@ -73,6 +73,7 @@ class MultilayerPerceptronClassifier(ClassifierMixin, _FeedForward):
         n_iter_: epochs done.
         n_outputs_: units of the last layer.
         memory_: what the algorithm remembers for `partial_fit`.
+        structure_: the parameters that the weights were made for.
         seed_: the seed of weights, orders and dropout.
 
     A weight of 2 equals a row given twice, but where rows are held out or in mini-batches. Nguyen and Widrow's weights
@@ -157,7 +158,7 @@ class MultilayerPerceptronRegressor(ManyTargets, _FeedForward):
 
     Attributes:
         coefs_, intercepts_, weights_: as of `MultilayerPerceptronClassifier`.
-        loss_curve_, validation_curve_, loss_, n_iter_, n_outputs_, memory_, seed_: likewise.
+        loss_curve_, validation_curve_, loss_, n_iter_, n_outputs_, memory_, structure_, seed_: likewise.
 
     Targets far from unit scale make training slow: see `sklearn.compose.TransformedTargetRegressor`.
 
