@@ -13,11 +13,14 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from neuroloom import config, engines, ops
+from neuroloom import calls, config, engines, ops
 from neuroloom.config import Configured, Integer, Name, Number, PositiveInt, Real
-from neuroloom.engines import Engine
+from neuroloom.engines import Engine, dispatch
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.typing import Array, Function, Shape
+
+FORM = "ops.abs(y_pred - y_true)"
+"""What a metric of one's own can look like."""
 
 Sums = dict[str, Any]
 """What a metric adds up, by name."""
@@ -357,7 +360,10 @@ class FunctionMetric(Mean, abstract=True):
         return self.name or str(getattr(self.function, "__name__", "function_metric"))
 
     def sums(self, y_true: Array, y_pred: Array) -> Sums:
-        samples, value = y_pred.shape[0], self.function(y_true, y_pred)
+        engine, samples = engines.of(y_pred), y_pred.shape[0]
+        value = calls.run_own(
+            "metric", self.function, FORM, y_true, y_pred, lambda value: dispatch.of_type(type(value)) is engine
+        )
         return {"total": ops.mean(ops.cast(value, "float32")) * samples, "count": float(samples)}
 
     def _fit(self, y: Array, shape: tuple[int, ...]) -> Array:
@@ -384,6 +390,7 @@ def resolve(spec: Any, loss: Any, shape: Shape) -> Metric:
         named = _accuracy(loss, shape) if spec.lower() in ("acc", "accuracy") else config.get("metric", spec)
         return dataclasses.replace(named, name=spec)
     if callable(spec) and not isinstance(spec, Configured | type):
+        calls.check_own("metric", spec, FORM)
         return FunctionMetric(spec)
     return config.get("metric", spec)
 
@@ -415,3 +422,5 @@ categorical_accuracy = CategoricalAccuracy
 sparse_categorical_accuracy = SparseCategoricalAccuracy
 top_k_categorical_accuracy = TopKCategoricalAccuracy
 sparse_top_k_categorical_accuracy = SparseTopKCategoricalAccuracy
+
+calls.public(__name__)

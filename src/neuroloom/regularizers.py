@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from neuroloom import config, ops
+from neuroloom.calls import public
 from neuroloom.config import Configured, NonNegative, Resolve
 from neuroloom.typing import Array
 
@@ -60,3 +61,5 @@ class L1L2(Regularizer):
 
 
 l1, l2, l1_l2 = L1, L2, L1L2  # the names that programs written for Keras use
+
+public(__name__)

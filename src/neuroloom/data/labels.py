@@ -69,6 +69,11 @@ def class_weight_vector(y: Any, class_weight: Mapping[int, float], num_classes: 
     weights = np.ones(classes, np.float32)
     for label, weight in class_weight.items():
         weights[_known(label, classes)] = _weight(label, weight)
+    if not weights.any():
+        raise DataError(
+            f"class_weight expected a positive weight for at least one of {classes} classes, received "
+            f"{dict(class_weight)!r}."
+        )
     return weights[labels]
 
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neuroloom import tree
-from neuroloom.errors import EngineError
+from neuroloom.errors import DataError, EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
 
@@ -61,6 +61,14 @@ def axes_of(part: Any) -> int:
     if part is None or part is Ellipsis:
         return 0
     return part.ndim if "bool" in str(getattr(part, "dtype", "")) else 1
+
+
+def numbers(array: np.ndarray) -> np.ndarray:
+    """The array, if it holds numbers or truths; text, None and other objects are refused."""
+    if array.dtype.kind in "OUSmM":
+        received = f"{array.flat[0]!r:.60}" if array.size else f"an array of {array.dtype}"
+        raise DataError(f"Expected an array of numbers, received {received}. Encode text and dates as numbers first.")
+    return array
 
 
 class Engine(ABC):

@@ -15,7 +15,7 @@ from jax import lax
 
 from neuroloom import tree
 from neuroloom.engines import dispatch, jax_cache, jax_options, jax_products, jax_recurrent, jax_windows
-from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width, numbers
 from neuroloom.errors import DataError
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -59,7 +59,7 @@ class JaxEngine(Engine):
                 return x  # what asarray does too, in 20 times as long
         else:
             other = dispatch.of_type(type(x))
-            x = other.to_numpy(x) if other is not None else default_width(x)
+            x = numbers(other.to_numpy(x) if other is not None else default_width(x))
         dtype = dtype or str(x.dtype)
         if dtype in NARROW and not jax.config.read("jax_enable_x64"):
             dtype = NARROW[dtype]

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from neuroloom import tree
 from neuroloom.engines import dispatch, torch_lstm
-from neuroloom.engines.base import Engine, Spec, Windows, axes_of, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, axes_of, default_width, numbers
 from neuroloom.engines.torch_lists import Lists
 from neuroloom.engines.torch_memory import keep_freed_memory
 from neuroloom.engines.torch_record import Recorded, compiled
@@ -66,6 +66,7 @@ class TorchEngine(Engine):
             if type(x) is not np.ndarray:
                 other = dispatch.of_type(type(x))
                 x = default_width(x) if other is None else other.to_numpy(x)
+            x = numbers(x)
             x = torch.from_numpy(x if x.flags.writeable else x.copy())
         wanted = x.dtype if dtype is None else getattr(torch, dtype)
         if x.dtype is wanted and x.device.type == _device():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config, engines, tree
+from neuroloom.calls import friendly
 from neuroloom.data.sources import train_validation_split
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, nearest
 from neuroloom.layers import Layer, Network
@@ -123,6 +124,7 @@ def check_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+@friendly
 def fit_many(
     models: Sequence[Model],
     x: Any,

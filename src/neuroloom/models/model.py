@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config, engines, files, tree
+from neuroloom.calls import friendly_methods
 from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
@@ -24,7 +25,7 @@ from neuroloom.layers.base import Weights
 from neuroloom.models.structure import Structure
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
-from neuroloom.training.batches import converted, first_of, gives_batches, parts, refuse_beside_batches
+from neuroloom.training.batches import Patience, converted, first_of, gives_batches, parts, refuse_beside_batches
 from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
 from neuroloom.training.rows import class_weighted, make_rows, unread_rows
@@ -37,9 +38,24 @@ Logs = dict[str, float]
 _said: set[str] = set()
 """What has been said once and need not be said again."""
 
+_checked = config.checked
+
 HELD_OUT = config.Number(0, 1, open_high=True, expects="a share of the samples from 0 up to, but not, 1")
 
 
+class _Frequency(config.Check):
+    """After which epochs to evaluate on the validation data."""
+
+    expects = "a positive whole number of epochs, or a list of the epochs' numbers from 1"
+
+    def __call__(self, value: Any) -> int | tuple[int, ...]:
+        try:
+            return config.Integers(None)(value) if isinstance(value, list | tuple) else config.Integer(1)(value)
+        except ValueError:
+            raise self.refuse() from None
+
+
+@friendly_methods
 class Model(Structure):
     """A network of layers from inputs to outputs, with several of each if need be.
 
@@ -56,6 +72,9 @@ class Model(Structure):
     [(None, 1), (None, 3)]
     """
 
+    stop_training = False
+    history: History | None = None
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
         self._network = Network(inputs=inputs, outputs=outputs, name=name)
         self._begin(name)
@@ -63,7 +82,7 @@ class Model(Structure):
     def _begin(self, name: str | None) -> None:
         super()._begin(name)
         self.stop_training = False
-        self.history: History | None = None
+        self.history = None
         self._plan: Plan | None = None
         self._forget_training()
 
@@ -83,6 +102,10 @@ class Model(Structure):
         metrics: Any = None,
         loss_weights: Any = None,
         precision: str = "float32",
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
     ) -> None:
         """Say how the model learns. Nothing is computed yet.
 
@@ -97,12 +120,24 @@ class Model(Structure):
                 float32 with 8 bits of accuracy and is faster on GPUs with units for it, not on most CPUs. Weights,
                 losses, metrics and updates stay float32, as do `evaluate` and `predict`. Keras calls this the dtype
                 policy "mixed_bfloat16".
+            run_eagerly: only False. The engine says how steps run; on "torch" one by one, as Python.
+            steps_per_execution, jit_compile: accepted for programs written for Keras. As many steps as run in a fifth
+                of a second are one program, and engines that compile do so.
 
         Raises:
             UnknownNameError: no optimizer, loss or metric has this name.
             ConfigurationError: an argument has a value that it cannot have.
         """
         precision = _checked("precision", precision, config.Choice("float32", "bfloat16"))
+        if _checked("run_eagerly", run_eagerly, config.Flag()):
+            raise ConfigurationError(
+                "run_eagerly expected False, received True. To run each step as Python, train with "
+                "fit(..., engine='torch')."
+            )
+        if steps_per_execution != "auto":
+            _whole("steps_per_execution", steps_per_execution, 1)
+        if jit_compile != "auto":
+            _checked("jit_compile", jit_compile, config.Flag())
         self._plan = Plan.of(optimizer, loss, metrics, loss_weights, precision)
         self._forget_training()
         if self._network is not None:
@@ -110,8 +145,9 @@ class Model(Structure):
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer given to `compile`."""
-        return self._compiled().optimizer
+        """The optimizer given to `compile`, with the rate of now; to set its `learning_rate` sets the model's."""
+        optimizer = self._compiled().optimizer
+        return optimizer if isinstance(optimizer.learning_rate, Schedule) else optimizer.of_model(self)
 
     @property
     def metrics_names(self) -> list[str]:
@@ -131,16 +167,17 @@ class Model(Structure):
     @property
     def learning_rate(self) -> float:
         """The current learning rate; a new one counts from the next chunk of steps on."""
-        rate = self.optimizer.learning_rate
+        rate = self._compiled().optimizer.learning_rate
         if isinstance(rate, Schedule):
             return float(rate(int(self._step)))
         return rate if self._rate is None else self._rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        if isinstance(self.optimizer.learning_rate, Schedule):
+        given = self._compiled().optimizer.learning_rate
+        if isinstance(given, Schedule):
             raise ConfigurationError(
-                f"The learning rate follows {self.optimizer.learning_rate!r} and cannot be set. "
+                f"The learning rate follows {given!r} and cannot be set. "
                 f"Compile with a number to change it while training."
             )
         self._rate = _checked("learning_rate", value, config.Number(0, expects="a number of at least 0"))
@@ -162,6 +199,9 @@ class Model(Structure):
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
         engine: str | None = None,
     ) -> History:
         """Train the model.
@@ -178,13 +218,17 @@ class Model(Structure):
                 lines.
             callbacks: a list of callbacks.
             validation_split: the share of the samples, taken from the end, to evaluate on after each epoch.
-            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch. Class weights do not count
-                there.
+            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch, or a generator (or any
+                iterable) of such batches. Class weights do not count there.
             shuffle: whether each epoch takes the samples in a new order (of the model's seed).
             class_weight: class number -> weight of its samples in the loss.
             sample_weight: (samples,), the weight of each in the loss.
-            initial_epoch: the number of the first epoch, counted from 0.
+            initial_epoch: the number of the first epoch, counted from 0; less than `epochs`.
             steps_per_epoch: batches per epoch; needed for generators that never end.
+            validation_steps: batches of the validation data to evaluate on; None: all.
+            validation_batch_size: samples per batch of the validation data; None: as many as in training.
+            validation_freq: evaluate on the validation data every so many epochs, or after the epochs of a list, whose
+                numbers begin with 1.
             engine: the engine to train on; by default the one in use. 'auto' takes the installed one that is known to
                 be fastest for such a network (`neuroloom doctor` shows the table).
 
@@ -198,7 +242,16 @@ class Model(Structure):
         size = _size(batch_size)
         chosen = self._engine(engine, x, size)
         first, last = _whole("initial_epoch", initial_epoch, 0), _whole("epochs", epochs, 1)
-        steps = None if steps_per_epoch is None else _whole("steps_per_epoch", steps_per_epoch, 1)
+        if first >= last:
+            raise ConfigurationError(
+                f"initial_epoch expected a number below epochs, received {first} and epochs={last}: nothing would be "
+                f"trained. epochs is the number of the last epoch; for {last} more write epochs={first + last}."
+            )
+        steps, validation_steps = (
+            _steps("steps_per_epoch", steps_per_epoch),
+            _steps("validation_steps", validation_steps),
+        )
+        frequency = _checked("validation_freq", validation_freq, _Frequency())
         seed = self._seed if _checked("shuffle", shuffle, config.Flag()) else None
         share = _checked("validation_split", validation_split, HELD_OUT)
         if share and validation_data is not None:
@@ -208,15 +261,18 @@ class Model(Structure):
                 refuse_beside_batches(
                     y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=share or None
                 )
-                feed: Feed = BatchFeed(chosen, self._batches(x, class_weight), steps)
+                feed: Feed = BatchFeed(chosen, self._batches(x, class_weight), steps, first)
             else:
                 rows, held_out = self._training_rows(x, y, sample_weight, class_weight, share)
+                _check_some_weight(rows)
                 validation_data = held_out if held_out is not None else validation_data
                 feed = ArrayFeed(chosen, rows, size, seed, steps)
             if engine is None and verbose:
                 self._say_faster(chosen, size)
-            validate = self._validation(chosen, validation_data, size)
+            checked_size = size if validation_batch_size is None else _size(validation_batch_size)
+            validate = self._validation(chosen, validation_data, checked_size, validation_steps, verbose)
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
+            course.frequency = frequency
             course.run(state, range(first, last))
             self._check_weights(chosen, course)
         assert self.history is not None
@@ -251,7 +307,9 @@ class Model(Structure):
         self.stop_training = False
         self.history = History()
         given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
-        params = {"epochs": epochs, "steps": feed.steps, "verbose": verbose, "initial_epoch": initial_epoch}
+        params: dict[str, Any] = {"epochs": epochs, "steps": feed.steps, "verbose": verbose}
+        params["initial_epoch"] = initial_epoch
+        params["metrics"] = [*task.columns, *(f"val_{name}" for name in task.columns if validate is not None)]
         told = CallbackList([*given, self.history, Progress(verbose)], self, params)  # type: ignore[arg-type]
         course = Course(
             engine=engine,
@@ -319,21 +377,31 @@ class Model(Structure):
             held_out = _Rows(rest)
         return class_weighted(self.network, rows, class_weight), held_out
 
-    def _batches(self, source: Any, class_weight: Any) -> Iterable[Tree]:
+    def _batches(self, source: Any, class_weight: Any, patience: Callable[[], None] = lambda: None) -> Iterable[Tree]:
         """Checked rows of each batch; a Sequential learns its input's shape from the first."""
         self._compiled()
         head, source = first_of(source)
         self._build_for(parts(head)[0])
-        return converted(source, lambda batch: self._batch_rows(batch, class_weight))
+
+        def convert(batch: Any) -> Tree:
+            patience()
+            return self._batch_rows(batch, class_weight)
+
+        return converted(source, convert)
 
     def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
         x, y, weight = parts(batch)
         rows = make_rows(self.network, self._make_task().targets, x, y, weight)
         return class_weighted(self.network, rows, class_weight)
 
-    def _validation(self, engine: Engine, data: Any, batch_size: int) -> Callable[[], Logs] | None:
+    def _validation(
+        self, engine: Engine, data: Any, batch_size: int, steps: int | None, verbose: int | str
+    ) -> Callable[[], Logs] | None:
         if data is None:
             return None
+        if gives_batches(data):
+            patience = Patience(data, steps, verbose, "validation_steps")
+            return self._test(engine, BatchFeed(engine, self._batches(data, None, patience), steps))
         if isinstance(data, _Rows):
             rows = data.rows
         elif isinstance(data, list | tuple) and len(data) in (2, 3):
@@ -341,7 +409,7 @@ class Model(Structure):
             rows = make_rows(self.network, self._make_task().targets, x, y, weight, prefix="validation ")
         else:
             raise DataError("validation_data expected a tuple (x, y) or (x, y, sample_weight).")
-        return self._test(engine, ArrayFeed(engine, rows, batch_size))
+        return self._test(engine, ArrayFeed(engine, rows, batch_size, steps=steps))
 
     def _test(self, engine: Engine, feed: Feed) -> Callable[[], Logs]:
         """A function that gives loss and metrics of the data with the weights of that moment."""
@@ -402,41 +470,58 @@ class Model(Structure):
         verbose: int | str = "auto",
         sample_weight: Any = None,
         return_dict: bool = False,
+        steps: int | None = None,
         engine: str | None = None,
     ) -> Any:
         """Loss and metrics on data.
+
+        Args:
+            x, y, batch_size, sample_weight, engine: as for `fit`.
+            steps: batches to evaluate on; None: all. Needed for generators that never end.
 
         Returns:
             the loss, or the list [loss, metric, ...] if there are metrics (names: `metrics_names`); with
             `return_dict` a dict.
         """
-        size = _size(batch_size)
+        size, steps = _size(batch_size), _steps("steps", steps)
         chosen = self._engine(engine, x, size)
         with engines.engine(chosen.name):
             if gives_batches(x):
                 refuse_beside_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
-                feed: Feed = BatchFeed(chosen, self._batches(x, None))
+                patience = Patience(x, steps, verbose, "steps")
+                feed: Feed = BatchFeed(chosen, self._batches(x, None, patience), steps)
             else:
                 rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
-                feed = ArrayFeed(chosen, rows, size)
+                feed = ArrayFeed(chosen, rows, size, steps=steps)
             logs = self._test(chosen, feed)()
         if verbose:
             print(format_logs(logs))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0, engine: str | None = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        engine: str | None = None,
+    ) -> Any:
         """The outputs for inputs, as NumPy arrays.
 
         Args:
             batch_size: samples per call of the compiled program; by default as many as run well. The result does not
                 depend on it.
             verbose: accepted for old programs; predicting shows nothing.
+            steps: the number of batches, of 32 samples unless `batch_size` is given, to predict; None: all.
         """
         size = None if batch_size is None else _whole("batch_size", batch_size, 1)
+        steps = _steps("steps", steps)
         self._build_for(x)
         network = self.network
         rows, check = unread_rows(network, x)
+        if steps is not None:
+            rows = [part[: steps * (size or 32)] for part in rows]
         n = len(rows[0])
         if len(rows) > 1 or not n:
             sample_count(x=rows)  # says what does not fit
@@ -455,16 +540,16 @@ class Model(Structure):
                 back.
         """
         record = {"model": self.get_config(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
-        files.write(path, self.weights, record)
+        files.write(_checked("path", path, config.File()), self.weights, record)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights alone, by path."""
-        files.write(path, self.weights, {})
+        files.write(_checked("path", path, config.File()), self.weights, {})
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Read weights that `save` or `save_weights` wrote for the same structure."""
         shapes = {p: tuple(w.shape) for p, (w, _) in self.network.weights().items()}
-        self.set_weights(files.read_weights(path, shapes))
+        self.set_weights(files.read_weights(_checked("path", path, config.File()), shapes))
 
 
 class _Rows:
@@ -482,8 +567,13 @@ def _whole(name: str, value: Any, low: int) -> int:
     return int(_checked(name, value, config.Integer(low)))
 
 
-def _checked(name: str, value: Any, check: config.Check) -> Any:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} expected {error}, received {value!r}.") from None
+def _steps(name: str, value: int | None) -> int | None:
+    return None if value is None else _whole(name, value, 1)
+
+
+def _check_some_weight(rows: Tree) -> None:
+    if rows["weight"] is not None and not rows["weight"].any():
+        raise DataError(
+            "Expected a positive weight for at least one sample, but class_weight and sample_weight make all of them "
+            "0: nothing would be learned."
+        )

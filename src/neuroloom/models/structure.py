@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from neuroloom import config, engines, tree
+from neuroloom.calls import friendly_methods
 from neuroloom.errors import ConfigurationError, ShapeError, nearest
 from neuroloom.layers import Layer, Network
 from neuroloom.layers.base import show_shape
@@ -15,11 +16,40 @@ from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
 from neuroloom.typing import Array
 
+ELSEWHERE = {
+    "predict_classes": "Write predict(x).argmax(-1), or predict(x) > 0.5 for one sigmoid unit.",
+    "predict_proba": "Write predict(x).",
+    "predict_on_batch": "Write predict(x).",
+    "test_on_batch": "Write evaluate(x, y).",
+    "fit_generator": "Write fit(generator).",
+    "evaluate_generator": "Write evaluate(generator).",
+    "predict_generator": "Write predict(x) for each x of the generator.",
+    "lr": "Write learning_rate.",
+}
+"""What to write instead of names that models of other versions of Keras have."""
 
+
+@friendly_methods
 class Structure:
     """A network of layers, and everything about it that needs no data and no training."""
 
     _network: Network | None
+    name: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._no_attribute(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name) and _is_ours(type(self)):
+            raise self._no_attribute(name)
+        super().__setattr__(name, value)
+
+    def _no_attribute(self, name: str) -> AttributeError:
+        start = f"{type(self).__name__} has no attribute {name!r}"
+        if name.startswith("_"):  # Python asks for such names
+            return AttributeError(start)
+        known = (one for one in dir(type(self)) if not one.startswith("_"))
+        return AttributeError(f"{start}. {ELSEWHERE.get(name) or nearest(name, known)}")
 
     def _begin(self, name: str | None) -> None:
         self.name = name
@@ -43,11 +73,18 @@ class Structure:
         """The layers, in the order in which data meet them."""
         return list(self.network.layers.values())
 
-    def get_layer(self, name: str) -> Layer:
-        """A layer by name."""
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name, or by its place in `layers`."""
+        if (name is None) == (index is None):
+            raise ConfigurationError(f"get_layer expected a name or an index, received {name!r} and {index!r}.")
+        if index is not None:
+            n, place = len(self.layers), int(config.checked("index", index, config.Integer(-len(self.layers))))
+            if place >= n:
+                raise ConfigurationError(f"The model has {n} layers, with indices from 0 to {n - 1}, received {index}.")
+            return self.layers[place]
         found = self.network.layers
         if name not in found:
-            raise ConfigurationError(f"The model has no layer {name!r}. {nearest(name, found)}")
+            raise ConfigurationError(f"The model has no layer {name!r}. {nearest(str(name), found)}")
         return found[name]
 
     @property
@@ -122,6 +159,11 @@ class Structure:
         Raises:
             ShapeError: another number of weights, another path or another shape.
         """
+        if isinstance(weights, str) or not isinstance(weights, Mapping | Sequence):
+            raise ConfigurationError(
+                f"set_weights expected a list of arrays, as get_weights gives them, or a dict of them by path, "
+                f"received {weights!r:.60}."
+            )
         self._draw()
         shapes = {path: w.shape for path, (w, _) in self.network.weights().items()}
         given = dict(weights) if isinstance(weights, Mapping) else self._by_order(list(weights), shapes)
@@ -186,6 +228,11 @@ def _typed(inputs: Any, x: Any) -> Any:
     if isinstance(inputs, list | tuple) and isinstance(x, list | tuple) and len(inputs) == len(x):
         return [_typed(one, part) for one, part in zip(inputs, x, strict=True)]
     return x
+
+
+def _is_ours(cls: type) -> bool:
+    """Whether a class is the library's, and not a user's own."""
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _copy(array: Array) -> np.ndarray:

@@ -53,6 +53,13 @@ class _Connected(_Memory):
 
     def _store(self, p: Any, patterns: np.ndarray, again: bool) -> Any:
         units = patterns.shape[1]
+        if not again:
+            self.__dict__.pop("projection_", None)
+        elif (p.rule == "pseudo-inverse") != hasattr(self, "projection_"):
+            raise ConfigurationError(
+                f"{type(self).__name__} expected the rule with which its first patterns were stored, received "
+                f"{p.rule!r}: the pseudo-inverse needs all patterns. Call fit with them, or set rule back."
+            )
         mask = connected(p.connections, units)
         joined = units if mask is None else 1 + mask.sum() / units
         self.n_patterns_: int = len(patterns) + (self.n_patterns_ if again else 0)

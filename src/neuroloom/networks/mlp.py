@@ -87,6 +87,7 @@ class MultilayerPerceptronClassifier(ClassifierMixin, _FeedForward):
         n_iter_: epochs done.
         n_outputs_: units of the last layer.
         memory_: what the algorithm remembers for `partial_fit`.
+        structure_: the parameters that the weights were made for.
         seed_: the seed of weights, orders and dropout.
 
     A weight of 2 equals a row given twice, but where rows are held out or in mini-batches. Weights are of the scaled
@@ -186,7 +187,7 @@ class MultilayerPerceptronRegressor(ManyTargets, _FeedForward):
     Attributes:
         coefs_, intercepts_, weights_, input_mean_, input_scale_: as of `MultilayerPerceptronClassifier`.
         target_mean_, target_scale_: likewise of the targets, (outputs,).
-        loss_curve_, validation_curve_, loss_, n_iter_, n_outputs_, memory_, seed_: likewise.
+        loss_curve_, validation_curve_, loss_, n_iter_, n_outputs_, memory_, structure_, seed_: likewise.
 
     Source: D. Rumelhart, G. Hinton, R. Williams, Nature 323 (1986); D. Marquardt, J. SIAM 11 (1963); M. Hagan,
     M. Menhaj, "Training feedforward networks with the Marquardt algorithm", IEEE Trans. Neural Networks 5 (1994).

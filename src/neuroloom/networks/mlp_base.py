@@ -23,6 +23,10 @@ ALGORITHMS = (*algorithms.CLASSICAL, *algorithms.SCIPY, *algorithms.BATCHES)
 WITH_DROPOUT = ("gd", "gdm", *algorithms.BATCHES)
 
 
+STRUCTURE = ("hidden", "activation", "connections", "loss")
+"""Parameters that weights are made for."""
+
+
 class Functions(config.Check):
     """Activations of hidden layers."""
 
@@ -93,18 +97,20 @@ class _FeedForward(Network):
     @property
     def coefs_(self) -> list[np.ndarray]:
         """The matrices of the connections, in their order: (units of the one layer, units of the other)."""
-        return rules.parts(self._plan(self._checked()), self.weights_)[0]
+        return rules.parts(self._plan(self._fitted()), self.weights_)[0]
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """The biases of each layer after the inputs."""
-        return [bias[0] for bias in rules.parts(self._plan(self._checked()), self.weights_)[1]]
+        return [bias[0] for bias in rules.parts(self._plan(self._fitted()), self.weights_)[1]]
 
     # ------------------------------------------------------------------------------------------------- training
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, t: np.ndarray, weight: np.ndarray, part: bool = False) -> Any:
         """Learn targets t with weights of rows, for all epochs, or for one more (`part`)."""
         self._refuse(p)
+        if part and hasattr(self, "weights_"):
+            self._check_same(p)
         rate = algorithms.usual_rate(p.algorithm) if p.learning_rate is None else p.learning_rate
         held: Any = ()
         data = X, t, self._shares(p, weight)
@@ -133,6 +139,19 @@ class _FeedForward(Network):
             raise ConfigurationError(f"{name} expected validation_fraction above 0 with early_stopping, received 0.")
         self._refuse_outputs(p)
 
+    def _check_same(self, p: SimpleNamespace) -> None:
+        """Refuse to go on with weights of another structure, or with what another algorithm remembers."""
+        for name, then in self.structure_.items():
+            if config.signature(getattr(p, name)) != config.signature(then):
+                raise ConfigurationError(
+                    f"{type(self).__name__} expected {name}={then!r}, with which its weights began, received "
+                    f"{getattr(p, name)!r}. Call fit to begin anew, or set {name} back."
+                )
+
+    def _fitted(self) -> SimpleNamespace:
+        """The parameters, those of the structure as they were when the weights began."""
+        return SimpleNamespace(**{**vars(self._checked()), **self.structure_})
+
     def _refuse_outputs(self, p: SimpleNamespace) -> None:
         """Raise where loss, activation of the outputs and algorithm do not go together."""
         (loss, output), name = self._error(p), type(self).__name__
@@ -160,6 +179,7 @@ class _FeedForward(Network):
         rows = self._scaled(data)[0][share > 0]
         ends = rows.min(axis=0), rows.max(axis=0)
         self.weights_ = rules.first_weights(plan, masks, p.init, ends, self._generator("weights"))
+        self.structure_ = {name: getattr(p, name) for name in (*STRUCTURE, "algorithm") if hasattr(p, name)}
         self.memory_: Tree = algorithms.begin(p.algorithm, self.weights_, rate, p.momentum)
         self.loss_curve_ = np.zeros(0)
 
@@ -265,5 +285,5 @@ class _FeedForward(Network):
 
     def _outputs(self, X: Any) -> np.ndarray:
         X = (self._rows(X, reset=False, dtype=np.float64) - self.input_mean_) / self.input_scale_
-        found: np.ndarray = self._answer(rules.answers, self.weights_, X, plan=self._plan(self._checked()))
+        found: np.ndarray = self._answer(rules.answers, self.weights_, X, plan=self._plan(self._fitted()))
         return found

@@ -9,6 +9,7 @@
 [[3.0], [7.0]]
 """
 
+from neuroloom.calls import public
 from neuroloom.session import nn, summary, train
 from neuroloom.session.flow import cond, while_loop
 from neuroloom.session.functions import (
@@ -116,3 +117,5 @@ __all__ = [
     "subtract", "summary", "tanh", "tile", "train", "trainable_variables", "transpose", "truediv", "truncated_normal",
     "uint8", "unstack", "variable_scope", "variables_initializer", "where", "while_loop", "zeros", "zeros_like",
 ]  # fmt: skip
+
+public(__name__)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuroloom import ops
+from neuroloom.calls import public
 from neuroloom.errors import GraphError
 from neuroloom.session import rnn as rnn_cell
 from neuroloom.session.functions import _named, _one, cast, convert_to_tensor, gather, operands
@@ -18,6 +19,8 @@ __all__ = [
     "sigmoid_cross_entropy_with_logits", "softmax", "softmax_cross_entropy_with_logits",
     "softmax_cross_entropy_with_logits_v2", "softplus", "sparse_softmax_cross_entropy_with_logits", "tanh",
 ]  # fmt: skip
+
+public(__name__)
 
 relu = _one("relu", ops.relu)
 elu = _one("elu", ops.elu)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import files, ops, optimizers
+from neuroloom.calls import public
 from neuroloom.errors import GraphError
 from neuroloom.ops.graph import op, substitute
 from neuroloom.session.evaluate import Run, Special, special
@@ -22,6 +23,8 @@ __all__ = [
     "AdagradOptimizer", "AdamOptimizer", "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer",
     "RMSPropOptimizer", "Saver", "exponential_decay", "latest_checkpoint",
 ]  # fmt: skip
+
+public(__name__)
 
 
 def exponential_decay(
@@ -129,6 +132,11 @@ class Optimizer:
 
     def compute_gradients(self, loss: Tensor, var_list: Sequence[Variable] | None = None) -> list[tuple[Any, Variable]]:
         """Pairs (gradient, variable); the gradient is None where the loss does not depend on the variable."""
+        if not isinstance(loss, Tensor):
+            raise GraphError(
+                f"{self.name} expected the Tensor to make small, made of variables, received {loss!r:.60}. A number "
+                f"that `run` returned says nothing of them."
+            )
         with loss.graph.as_default():
             variables = list(var_list or (v for v in trainable_variables() if "float" in v.dtype))
         if not variables:

@@ -21,6 +21,7 @@ from neuroloom import config, tree
 from neuroloom.engines import Engine
 from neuroloom.engines.base import aligned
 from neuroloom.errors import DataError
+from neuroloom.training.batches import next_batch
 from neuroloom.typing import Array, Tree
 
 SEGMENT_BYTES = 64 << 20
@@ -213,9 +214,13 @@ class BatchFeed:
     Args:
         batches: gives trees of NumPy arrays. What is not an iterator is started anew for each epoch.
         steps: batches per epoch; None: as many as there are.
+        first: the number of the first epoch, from 0, for messages; None: there are no epochs.
     """
 
-    def __init__(self, engine: Engine, batches: Iterable[Tree], steps: int | None = None) -> None:
+    def __init__(
+        self, engine: Engine, batches: Iterable[Tree], steps: int | None = None, first: int | None = None
+    ) -> None:
+        self._epoch = first
         self.engine, self.batches, self.limit = engine, batches, steps
         self.steps = steps or operator.length_hint(batches) or None
         self._running = batches if isinstance(batches, Iterator) else None
@@ -236,14 +241,16 @@ class BatchFeed:
                 f"let the generator loop forever, or pass an iterable that can be started anew (with __iter__)."
             )
         self.steps = done
+        self._epoch = None if self._epoch is None else self._epoch + 1
 
     def _groups(self, source: Iterator[Tree]) -> Iterator[_Group]:
         """Batches of equal shapes and dtypes that follow one another. They are copied at once: what the source gives
         may be filled anew for the next."""
         group: _Group | None = None
         taken = 0
+        within = "" if self._epoch is None else f" of epoch {self._epoch + 1}"
         while self.limit is None or taken < self.limit:
-            batch = next(source, None)
+            batch = next_batch(source, f"batch {taken + 1}{within}")
             if batch is None:
                 break
             if group is not None and not group.fits(batch):

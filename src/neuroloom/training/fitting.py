@@ -27,6 +27,7 @@ class Course:
         next_epoch: the number by which the feed knows the epoch that begins.
         validate: the validation's logs, or None.
         explain: what to say about a batch whose loss was not finite.
+        frequency: validate every so many epochs, or after those of these numbers, from 1.
     """
 
     engine: Engine
@@ -42,6 +43,7 @@ class Course:
     validate: Callable[[], Logs] | None
     explain: Callable[[Tree], str]
     stopped: Callable[[], bool]
+    frequency: int | tuple[int, ...] = 1
 
     def run(self, state: Tree, epochs: range) -> None:
         """Train for the given epochs."""
@@ -51,12 +53,16 @@ class Course:
             for epoch in epochs:
                 callbacks.on_epoch_begin(epoch)
                 state, logs, finite = self._epoch(state, epoch, last=epoch == epochs[-1])
-                if self.validate is not None:
+                if self.validate is not None and self._validates(epoch + 1):
                     logs = {**logs, **{f"val_{name}": value for name, value in self.validate().items()}}
                 callbacks.on_epoch_end(epoch, logs)
                 if self.stopped() or not finite:
                     break
             callbacks.on_train_end(logs)
+
+    def _validates(self, number: int) -> bool:
+        every = self.frequency
+        return number in every if isinstance(every, tuple) else number % every == 0
 
     def _epoch(self, state: Tree, epoch: int, last: bool) -> tuple[Tree, Logs, bool]:
         state = self._begun(state)

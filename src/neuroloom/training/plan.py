@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -27,7 +28,7 @@ class Plan:
     def of(cls, optimizer: Any, loss: Any, metrics: Any, loss_weights: Any, precision: str) -> Plan:
         """Resolve names now, so that a typo fails in `compile`."""
         _check_names(metrics)
-        return cls(optimizers.get(optimizer), _resolved(loss), metrics, loss_weights, precision)
+        return cls(copy.copy(optimizers.get(optimizer)), _resolved(loss), metrics, loss_weights, precision)
 
     def task(self, network: Network) -> Task:
         """The Task: one Target for each of the network's outputs."""
