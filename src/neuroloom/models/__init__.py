@@ -28,6 +28,8 @@ CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 def load_model(path: str | os.PathLike[str]) -> Model:
     """Read a model that `Model.save` wrote. Nothing in such a file is executed.
 
+    The file holds no state of the optimizer (its running means, its step): the first `fit` says that it starts afresh.
+
     Raises:
         ModelFileError: the file is damaged, of another kind, or does not fit together.
     """
@@ -38,6 +40,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         model = CLASSES[record["model"]["class"]].from_config(record["model"])
         if record.get("compile"):
             model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
+            model._loaded = True
     except (NeuroloomError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error
     model.load_weights(path)

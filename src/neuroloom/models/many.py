@@ -213,8 +213,8 @@ def _train(population: Population, given: _Given, course: Course, callbacks: Cal
             )
     if all(failed):
         raise NonFiniteError(
-            f"The losses or gradients of all {n} models became NaN or infinite. Try smaller learning rates, clipnorm=1.0 in the "
-            f"optimizer, or scaled inputs."
+            f"The losses or gradients of all {n} models became NaN or infinite. Try smaller learning rates, "
+            f"clipnorm=1.0 in the optimizer, or scaled inputs."
         )
 
 

@@ -70,6 +70,7 @@ class Model(Structure):
         self._forget_training()
 
     def _forget_training(self) -> None:
+        self._loaded = False  # whether a file said how it is compiled, and no training has told so yet
         self._task: Task | None = None
         self._slots: Tree = None
         self._step: Any = 0  # a number or a scalar of the engine: to read one costs as much as a small epoch's steps
@@ -217,10 +218,28 @@ class Model(Structure):
             if engine is None and verbose:
                 self._say_faster(chosen, size)
             validate = self._validation(chosen, validation_data, size)
+            if verbose:
+                self._say_fresh_optimizer()
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
-            course.run(state, range(first, last))
-        assert self.history is not None
-        return self.history
+            return self._run(course, state, range(first, last))
+
+    def _run(self, course: Course, state: Tree, epochs: range) -> History:
+        """Train. A callback of another training of this model may do so: that one keeps its history."""
+        history = self.history
+        assert history is not None
+        try:
+            course.run(state, epochs)
+        finally:
+            self.history, self._replaced = history, True
+        return history
+
+    def _say_fresh_optimizer(self) -> None:
+        """Once after loading: what the file does not hold."""
+        if self._loaded and self._slots is None:
+            self._loaded = False
+            print(
+                "The model was read from a file, which holds no state of the optimizer: it starts afresh, from step 0."
+            )
 
     def _engine(self, name: str | None, x: Any, batch_size: int) -> Engine:
         """The engine of a call; 'auto' asks the table of speeds, which needs to know the network."""
@@ -384,9 +403,8 @@ class Model(Structure):
             rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
             feed = ArrayFeed(chosen, rows, tree.first(rows).shape[0])
             course, state = self._course(chosen, feed, None, 0, 1, 0, None)
-            course.run(state, range(1))
-        assert self.history is not None
-        return {name: values[-1] for name, values in self.history.history.items()}
+            history = self._run(course, state, range(1))
+        return {name: values[-1] for name, values in history.history.items()}
 
     # -------------------------------------------------------------------------------------------------- using
 

@@ -95,9 +95,9 @@ class Together:
         silent = [i for i in np.flatnonzero(self.failed).tolist() if math.isfinite(self.logs[i]["loss"])]
         if silent:
             warnings.warn(
-                f"Training ended early for {len(silent)} of {len(self.models)} models of one structure, at a step whose "
-                f"loss is finite, but whose gradient or new weights are not. They have the weights before this step. "
-                f"fit one of them alone to see which weight it is.",
+                f"Training ended early for {len(silent)} of {len(self.models)} models of one structure, at a step "
+                f"whose loss is finite, but whose gradient or new weights are not. They have the weights before "
+                f"this step. fit one of them alone to see which weight it is.",
                 RuntimeWarning,
                 stacklevel=2,
             )
