@@ -27,7 +27,7 @@ Sums = dict[str, Any]
 
 
 class Metric(Configured, kind="metric"):
-    """Base of metrics. A metric of your own defines `shapes`, `sums` and `ratio`, or is a `Mean`.
+    """Base of metrics. A metric of your own defines `shapes`, `sums` and `ratio`.
 
     Args:
         name: what logs call it; by default the class's name in snake_case (see `label`).
@@ -48,6 +48,11 @@ class Metric(Configured, kind="metric"):
     def label(self) -> str:
         """The name under which the metric is reported."""
         return self.name or config.snake(type(self).__name__)
+
+    def __post_init__(self) -> None:
+        if type(self) is Metric:
+            raise ConfigurationError("Metric is the base of metrics. Use one of them, or a subclass of your own.")
+        super().__post_init__()
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each sum."""
@@ -123,7 +128,7 @@ class Metric(Configured, kind="metric"):
         return y
 
 
-class Mean(Metric, abstract=True):
+class _Mean(Metric, abstract=True):
     """Base of metrics that are the mean of `values` over all of their elements."""
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
@@ -141,7 +146,7 @@ class Mean(Metric, abstract=True):
         return _divide(sums["total"], sums["count"])
 
 
-class MeanSquaredError(Mean):
+class MeanSquaredError(_Mean):
     """Mean of (y - ŷ)².
 
     >>> MeanSquaredError()([[0.0], [1.0]], [[3.0], [2.0]])
@@ -167,7 +172,7 @@ class RootMeanSquaredError(MeanSquaredError):
         return ops.sqrt(super().ratio(sums))
 
 
-class MeanAbsoluteError(Mean):
+class MeanAbsoluteError(_Mean):
     """Mean of |y - ŷ|.
 
     >>> MeanAbsoluteError()([[0.0], [1.0]], [[3.0], [2.0]])
@@ -180,7 +185,7 @@ class MeanAbsoluteError(Mean):
         return ops.abs(y_pred - y_true)
 
 
-class BinaryAccuracy(Mean):
+class BinaryAccuracy(_Mean):
     """Share of the predictions that are on their target's side of the threshold: (ŷ > threshold) = y.
 
     Args:
@@ -193,7 +198,7 @@ class BinaryAccuracy(Mean):
         return ops.cast(y_pred > self.threshold, engines.of(y_true).dtype_name(y_true)) == y_true
 
 
-class CategoricalAccuracy(Mean):
+class CategoricalAccuracy(_Mean):
     """Share of the samples whose largest prediction is at the class of their one-hot target.
 
     >>> CategoricalAccuracy()([[0, 1], [1, 0]], [[0.4, 0.6], [0.3, 0.7]])
@@ -204,7 +209,7 @@ class CategoricalAccuracy(Mean):
         return ops.argmax(y_pred, axis=-1) == ops.argmax(y_true, axis=-1)
 
 
-class SparseCategoricalAccuracy(Mean):
+class SparseCategoricalAccuracy(_Mean):
     """Share of the samples whose largest prediction is at their class number.
 
     >>> SparseCategoricalAccuracy()([1, 0], [[0.4, 0.6], [0.3, 0.7]])
@@ -217,7 +222,7 @@ class SparseCategoricalAccuracy(Mean):
         return ops.argmax(y_pred, axis=-1) == y_true
 
 
-class SparseTopKCategoricalAccuracy(Mean):
+class SparseTopKCategoricalAccuracy(_Mean):
     """Share of the samples whose class number is among the k largest predictions.
 
     As in Keras, a tie counts for the class: it is among the k largest if fewer than k are larger.
@@ -251,7 +256,7 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
         return super().values(ops.argmax(y_true, axis=-1), y_pred)
 
 
-class TruePositives(Metric, abstract=True):
+class _Share(Metric, abstract=True):
     """Base of metrics that are the share of true positives among something.
 
     Args:
@@ -279,7 +284,7 @@ class TruePositives(Metric, abstract=True):
         return _divide(sums["true_positives"], sums["whole"])
 
 
-class Precision(TruePositives):
+class Precision(_Share):
     """TP / (TP + FP): which share of what was predicted positive is positive; 0 if nothing was.
 
     >>> Precision(thresholds=0.3)([1, 0, 1], [0.9, 0.8, 0.1])
@@ -290,7 +295,7 @@ class Precision(TruePositives):
         return predicted
 
 
-class Recall(TruePositives):
+class Recall(_Share):
     """TP / (TP + FN): which share of the positive was predicted positive; 0 if nothing is positive.
 
     >>> Recall(thresholds=0.3)([1, 0, 1, 1, 1], [0.9, 0.8, 0.1, 0.2, 0.3])
@@ -344,7 +349,7 @@ class AUC(Metric):
         return p.shape[0] - engine.xp.searchsorted(ops.sort(p), limits, side="right")
 
 
-class FunctionMetric(Mean, abstract=True):
+class FunctionMetric(_Mean, abstract=True):
     """The mean over all samples of what a function `(y_true, y_pred) -> array` (or one number) returns.
 
     No registry knows it, so it cannot be in a model file: a metric that shall be is a class (see `Mean`).

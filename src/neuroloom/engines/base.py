@@ -175,13 +175,27 @@ class Engine(ABC):
         log.append(row)
         return log
 
-    def read_log(self, log: Any, rows: int) -> np.ndarray:
-        """The first rows of a log, float32; waits until they exist."""
-        return np.asarray([[float(value) for value in row] for row in log[:rows]], np.float32)
+    def end_log(self, log: Any, weights: list[Array]) -> Any:
+        """The log, and behind its rows whether all numbers of these arrays are finite."""
+        log.append(all(bool(self.xp.all(self.xp.isfinite(w))) for w in weights))
+        return log
+
+    def read_log(self, log: Any, rows: int) -> tuple[np.ndarray, bool]:
+        """The first rows of an ended log, float32, and what `end_log` found; waits until they exist."""
+        *found, finite = log
+        return self.stacked(found[:rows]), finite
+
+    def stacked(self, rows: list[list[Array]]) -> np.ndarray:
+        """Rows of scalars as an array, float32."""
+        return np.asarray([[float(value) for value in row] for row in rows], np.float32)
 
     def is_finite(self, x: Array) -> Any:
         """Whether a scalar is neither infinite nor NaN, in a form that `guarded` and `loop` take."""
         return math.isfinite(x)
+
+    def kept(self, values: Tree) -> Tree:
+        """`values` as they are now, where steps overwrite the arrays that they are given: copies."""
+        return values
 
     def wait(self, values: Tree) -> Tree:
         """Return `values` once they exist (engines that compute in the background block here)."""

@@ -112,13 +112,18 @@ class JaxEngine(Engine):
         return total[0] + total[1]
 
     def new_log(self, rows: int, columns: int) -> Array:
-        return jnp.zeros((rows, columns), jnp.float32)
+        return jnp.zeros((rows + 1, columns), jnp.float32)
 
     def put_row(self, log: Array, i: Any, row: list[Array]) -> Array:
         return lax.dynamic_update_index_in_dim(log, jnp.stack(row).astype(jnp.float32), i, 0)
 
-    def read_log(self, log: Array, rows: int) -> np.ndarray:
-        return np.array(log)[:rows]
+    def end_log(self, log: Array, weights: list[Array]) -> Array:
+        finite = functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(w)) for w in weights], jnp.asarray(True))
+        return log.at[-1].set(finite)
+
+    def read_log(self, log: Array, rows: int) -> tuple[np.ndarray, bool]:
+        values = np.array(log)
+        return values[:rows], bool(values[-1, 0])
 
     def is_finite(self, x: Array) -> Array:
         return jnp.isfinite(x)

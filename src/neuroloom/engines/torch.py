@@ -101,9 +101,19 @@ class TorchEngine(Engine):
     def zero_sum(self, shape: tuple[int, ...]) -> Array:
         return torch.zeros(shape, dtype=torch.float64, device=_device())
 
-    def read_log(self, log: Any, rows: int) -> np.ndarray:
-        columns = [torch.stack(column).detach().float() for column in zip(*log[:rows], strict=True)]
+    def end_log(self, log: Any, weights: list[Array]) -> Any:
+        if weights and not torch.stack([w.sum() for w in weights]).isfinite().all():  # or large numbers overflow
+            return super().end_log(log, weights)
+        return [*log, True]
+
+    def stacked(self, rows: list[list[Array]]) -> np.ndarray:
+        if not rows:
+            return super().stacked(rows)
+        columns = [torch.stack(column).detach().float() for column in zip(*rows, strict=True)]
         return torch.stack(columns, dim=1).cpu().numpy()
+
+    def kept(self, values: Tree) -> Tree:
+        return tree.map(lambda v: v.clone() if isinstance(v, torch.Tensor) else v, values)
 
     def wait(self, values: Tree) -> Tree:
         if torch.cuda.is_available():

@@ -36,6 +36,8 @@ def load_model(
 ) -> Model:
     """Read a model that `Model.save` wrote. Nothing in such a file is executed.
 
+    The file holds no state of the optimizer (its running means, its step): the first `fit` says that it starts afresh.
+
     Args:
         custom_objects: classes and activation functions of your own by the names that the file has for them. A class
             is known by its own name from its definition on; functions are registered (see `activations.register`).
@@ -66,6 +68,7 @@ def _loaded(path: str, compile: bool) -> Model:
         model = CLASSES[record["model"]["class"]].from_config(record["model"])
         if compile and record.get("compile"):
             model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
+            model._loaded = True
     except (NeuroloomError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error
     model.load_weights(path)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from neuroloom import config, engines, files, tree
 from neuroloom.calls import friendly_methods
 from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
-from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
+from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Context, Network
 from neuroloom.layers.base import Weights
 from neuroloom.models.structure import Structure
+from neuroloom.optimizers import SGD
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
 from neuroloom.training.batches import Patience, converted, first_of, gives_batches, parts, refuse_beside_batches
@@ -87,6 +89,7 @@ class Model(Structure):
         self._forget_training()
 
     def _forget_training(self) -> None:
+        self._loaded = False  # whether a file said how it is compiled, and no training has told so yet
         self._task: Task | None = None
         self._slots: Tree = None
         self._step: Any = 0  # a number or a scalar of the engine: to read one costs as much as a small epoch's steps
@@ -237,7 +240,8 @@ class Model(Structure):
 
         Raises:
             ShapeError, DataError: data that does not fit the network, the loss, or each other.
-            NonFiniteError: a loss that is NaN or infinite; the weights are those before that step.
+            NonFiniteError: a loss, a gradient or a new weight that is NaN or infinite; the weights are those before
+                that step.
         """
         size = _size(batch_size)
         chosen = self._engine(engine, x, size)
@@ -271,12 +275,29 @@ class Model(Structure):
                 self._say_faster(chosen, size)
             checked_size = size if validation_batch_size is None else _size(validation_batch_size)
             validate = self._validation(chosen, validation_data, checked_size, validation_steps, verbose)
+            if verbose:
+                self._say_fresh_optimizer()
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
             course.frequency = frequency
-            course.run(state, range(first, last))
-            self._check_weights(chosen, course)
-        assert self.history is not None
-        return self.history
+            return self._run(course, state, range(first, last))
+
+    def _run(self, course: Course, state: Tree, epochs: range) -> History:
+        """Train. A callback of another training of this model may do so: that one keeps its history."""
+        history = self.history
+        assert history is not None
+        try:
+            course.run(state, epochs)
+        finally:
+            self.history, self._replaced = history, True
+        return history
+
+    def _say_fresh_optimizer(self) -> None:
+        """Once after loading: what the file does not hold."""
+        if self._loaded and self._slots is None:
+            self._loaded = False
+            print(
+                "The model was read from a file, which holds no state of the optimizer: it starts afresh, from step 0."
+            )
 
     def _engine(self, name: str | None, x: Any, batch_size: int) -> Engine:
         """The engine of a call; 'auto' asks the table of speeds, which needs to know the network."""
@@ -323,7 +344,7 @@ class Model(Structure):
             next_epoch=self._next_epoch,
             metrics=task.fresh_metrics(engine),
             validate=validate,
-            explain=lambda batch: self._explain(engine, batch),
+            explain=lambda batch, after: self._explain(engine, task, batch, after),
             stopped=lambda: self.stop_training,
         )
         return course, self._training_state(engine, task)
@@ -425,28 +446,25 @@ class Model(Structure):
 
         return test
 
-    def _explain(self, engine: Engine, batch: Tree) -> str:
-        """Which layer first gives a number that is not finite, for a batch on the device."""
-        bad = self._weight_not_finite(engine)
+    def _explain(self, engine: Engine, task: Task, batch: Tree, after: Tree) -> str:
+        """Which layer, gradient or weight is not finite, for a batch on the device and the state after its step."""
+        params, frozen = self._split(engine)
+        bad = _not_finite(engine, {**params, **frozen})
         if bad:
-            return f"The weight {bad!r} is not finite since the step before: its gradient overflowed."
-        ctx = Context(True, engine.fold_in(engine.key(self._seed), int(self._step)))
+            return f"The weight {bad!r} was not finite before."
+        key = engine.fold_in(engine.key(self._seed), int(self._step))
         arrays = Weights(self.network.arrays(engine))
-        layer = self.network.first_not_finite(arrays, inputs_of(self.network, batch["x"]), ctx)
-        return f"The first layer whose output is not finite: {layer!r}." if layer else "All layers' outputs are finite."
-
-    def _weight_not_finite(self, engine: Engine) -> str | None:
-        arrays = tree.items(self.network.arrays(engine))
-        return next((path for path, a in arrays if not np.isfinite(engine.to_numpy(a)).all()), None)
-
-    def _check_weights(self, engine: Engine, course: Course) -> None:
-        """A finite loss can have a gradient that is not; after the last step no other loss would show it."""
-        bad = self._weight_not_finite(engine)
-        if bad and course.callbacks.nan_action == "raise":
-            raise NonFiniteError(
-                f"The weight {bad!r} is not finite after the last step: its gradient overflowed. Try a smaller "
-                f"learning rate, clipnorm=1.0 in the optimizer, or scaled inputs."
-            )
+        layer = self.network.first_not_finite(arrays, inputs_of(self.network, batch["x"]), Context(True, key))
+        if layer:
+            return f"The first layer whose output is not finite: {layer!r}."
+        plain = replace(task, optimizer=SGD()).detached()  # an optimizer may clip gradients
+        gradient = _not_finite(engine, plain._learn(params, frozen, batch, key)[0])
+        if gradient:
+            return f"All layers' outputs are finite, the gradient of the weight {gradient!r} is not."
+        weight = _not_finite(engine, {**after["params"], **after["frozen"]})
+        if weight:
+            return f"All layers' outputs and gradients are finite, the new value of the weight {weight!r} is not."
+        return "All layers' outputs are finite."
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, engine: str | None = None) -> Logs:
         """Take one step on one batch; returns its loss and metrics by name."""
@@ -455,10 +473,8 @@ class Model(Structure):
             rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
             feed = ArrayFeed(chosen, rows, tree.first(rows).shape[0])
             course, state = self._course(chosen, feed, None, 0, 1, 0, None)
-            course.run(state, range(1))
-            self._check_weights(chosen, course)
-        assert self.history is not None
-        return {name: values[-1] for name, values in self.history.history.items()}
+            history = self._run(course, state, range(1))
+        return {name: values[-1] for name, values in history.history.items()}
 
     # -------------------------------------------------------------------------------------------------- using
 
@@ -550,6 +566,11 @@ class Model(Structure):
         """Read weights that `save` or `save_weights` wrote for the same structure."""
         shapes = {p: tuple(w.shape) for p, (w, _) in self.network.weights().items()}
         self.set_weights(files.read_weights(_checked("path", path, config.File()), shapes))
+
+
+def _not_finite(engine: Engine, arrays: Mapping[str, Array]) -> str | None:
+    """The first path whose array is not finite."""
+    return next((path for path, a in arrays.items() if not np.isfinite(engine.to_numpy(a)).all()), None)
 
 
 class _Rows:
