@@ -95,14 +95,14 @@ SUPERVISED = [
 @pytest.mark.parametrize("network, X", WILD, ids=names)
 def test_weights_that_are_no_numbers_are_an_error(network, X):
     """Fault 32: GaussianRBM became NaN in silence; so did every network here."""
-    with pytest.raises(NonFiniteError, match="became NaN or infinite while it learned. Scale the features"):
+    with pytest.raises(NonFiniteError, match=r"became NaN or infinite while it learned. Scale the features"):
         network.fit(X)
 
 
 @pytest.mark.parametrize("network, y", SUPERVISED, ids=names)
 def test_weights_that_are_no_numbers_are_an_error_beside_targets(network, y):
     """Fault 32: those that learn from targets, too."""
-    with pytest.raises(NonFiniteError, match="became NaN or infinite while it learned. Scale the features"):
+    with pytest.raises(NonFiniteError, match=r"became NaN or infinite while it learned. Scale the features"):
         network.fit(POINTS, y)
 
 
@@ -121,5 +121,5 @@ def test_nan_and_infinite_rows_are_errors(network):
     for value in (np.nan, np.inf):
         X = BITS.copy()
         X[3, 1] = value
-        with pytest.raises(ValueError, match="NaN|infinity"):
+        with pytest.raises(ValueError, match=r"NaN|infinity"):
             type(network)(**network.get_params()).fit(X)

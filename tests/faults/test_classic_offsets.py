@@ -82,7 +82,7 @@ def test_cities_far_from_zero_have_the_same_tour():
 def test_learned_places_have_the_units_of_the_features():
     """Fault 12: prototypes at 1.7e9 need more digits than float32 has."""
     net = nl.networks.LVQ(epochs=5, random_state=0).fit(X + FAR, LABELS)
-    means = np.array([X[LABELS == c].mean(axis=0) for c in range(3)])
+    means = np.array([X[c == LABELS].mean(axis=0) for c in range(3)])
     assert abs(net.prototypes_ - FAR - means).max() < 0.5
 
 

@@ -25,8 +25,8 @@ def slope(net, rows, targets):
 @pytest.mark.parametrize("algorithm", ["cgf", "cgp"])
 def test_after_as_many_steps_as_weights_the_direction_is_that_of_the_gradient(algorithm, engine):
     """Fault 30: there was no restart but where a direction led uphill."""
-    settings = {"hidden": (2,), "algorithm": algorithm, "random_state": 3, "engine": engine}
-    n, down = 7, []
+    settings = {"hidden": (2,), "algorithm": algorithm, "random_state": 3, "engine": engine, "scale": False}
+    n, down, g = 7, [], np.zeros(7)
     for epochs in range(1, n + 3):  # the direction of epoch number k belongs to the weights after k - 1
         after = nl.networks.MultilayerPerceptronRegressor(epochs=epochs, **settings).fit(x, y)
         assert after.n_iter_ == epochs
@@ -42,7 +42,8 @@ def test_conjugate_gradients_reach_the_goal_of_the_small_sine():
     """Fault 30: `cgf` stalled there for most first weights."""
     reached = [
         nl.networks.MultilayerPerceptronRegressor(
-            hidden=(5,), algorithm="cgf", loss="sse", goal=0.02, epochs=1000, random_state=seed, engine="torch"
+            hidden=(5,), algorithm="cgf", loss="sse", goal=0.02, epochs=1000, random_state=seed, engine="torch",
+            scale=False,
         ).fit(x, y).loss_ <= 0.02
         for seed in range(10)
     ]  # fmt: skip

@@ -63,8 +63,8 @@ class NeuralGas(Quantizer):
         middle = self._origin(X)
         ranges = np.array(p.range or (max(p.n_units / 2, 0.01), 0.01))
         w, self.loss_curve_ = self._run(
-            diffuse, X - middle, w - middle, np.array(p.learning_rate), ranges, draws.key(self.seed_, "order"), done, np.zeros(epochs),
-            float(p.epochs),
+            diffuse, X - middle, w - middle, np.array(p.learning_rate), ranges,
+            draws.key(self.seed_, "order"), done, np.zeros(epochs), float(p.epochs),
         )  # fmt: skip
         self._finite(w, self.loss_curve_)
         self.weights_: np.ndarray = middle + w

@@ -97,8 +97,8 @@ class GrowingNeuralGas(Quantizer):
         return self
 
     def _places(self, p: SimpleNamespace, X: np.ndarray, middle: np.ndarray, again: bool) -> tuple[np.ndarray, ...]:
-        """Room for all units that there may be: weights less `middle`, which places are taken, errors, inputs won, numbers of edges;
-        and when each edge was new, the rows of that matrix one after the other."""
+        """Room for all units that there may be: weights less `middle`, which places are taken, errors, inputs won,
+        numbers of edges; and when each edge was new, the rows of that matrix one after the other."""
         units = len(self.weights_) if again else 2
         places = max(p.max_units, units)
         w, error = np.zeros((places, X.shape[1])), np.zeros(places, np.float32)

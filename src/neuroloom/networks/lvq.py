@@ -121,8 +121,8 @@ class LVQ(Prototypes):
         epochs = len(rates) // len(X)
         middle = self.prototypes_.mean(axis=0)
         w, errors = self._run(
-            learn, X - middle, labels, self.prototypes_ - middle, self.prototype_labels_, rates.reshape(epochs, len(X)), p.window,
-            p.epsilon, draws.key(self.seed_, "order", done), rule=p.rule,
+            learn, X - middle, labels, self.prototypes_ - middle, self.prototype_labels_,
+            rates.reshape(epochs, len(X)), p.window, p.epsilon, draws.key(self.seed_, "order", done), rule=p.rule,
         )  # fmt: skip
         self._finite(w)
         self.prototypes_ = middle + w
