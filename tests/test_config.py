@@ -1,6 +1,7 @@
 """Configurations: constructors, registries, and the round trips of every configured object."""
 
 import copy
+import dataclasses
 import json
 import math
 import pickle

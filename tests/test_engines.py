@@ -298,9 +298,18 @@ def test_logs_keep_their_rows(engine):
     log = engine.new_log(5, 2)
     for i in range(3):
         log = engine.put_row(log, i, [engine.asarray(float(i)), engine.asarray(i + 0.5)])
-    rows = engine.read_log(log, 3)
+    rows, finite = engine.read_log(engine.end_log(log, [engine.asarray([1.0, 3e38, 3e38])]), 3)
+    assert finite
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows, [[0, 0.5], [1, 1.5], [2, 2.5]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_logs_say_whether_weights_are_finite(engine, bad):
+    for weights, expected in (([1.0], True), ([1.0, bad], False)):
+        log = engine.put_row(engine.new_log(1, 1), 0, [engine.asarray(2.0)])
+        arrays = [engine.asarray([0.0]), engine.asarray(weights)]
+        assert engine.read_log(engine.end_log(log, arrays), 1)[1] is expected
 
 
 def test_is_finite(engine):

@@ -440,6 +440,7 @@ def test_an_error_inside_a_generator_comes_out_and_leaves_the_model_usable():
         raise OSError("the disk is gone")
 
     model = small()
-    with pytest.raises(OSError, match="the disk is gone"):
+    with pytest.raises(DataError, match=r"batch 5 of epoch 1 with OSError: the disk is gone") as error:
         model.fit(broken(), verbose=0)
+    assert isinstance(error.value.__cause__, OSError)
     model.fit(x, y, verbose=0)

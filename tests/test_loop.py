@@ -292,20 +292,21 @@ def test_the_epoch_is_named(training_engine):
         model.fit(x, y, batch_size=2, epochs=5, verbose=0, callbacks=[grow])
 
 
-def test_an_update_that_overflows_is_noticed_after_the_last_step(training_engine):
-    """The loss of the only step is finite, the new weights are not."""
+def test_an_update_that_overflows_is_noticed_at_the_last_step(training_engine):
+    """The loss of the only step is finite, and so is the gradient; the new weights are not."""
     model = nl.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,), name="only")])
     model.set_weights([[[1.0]]])
     model.compile(nl.optimizers.SGD(1e38), "mse")
-    with pytest.raises(NonFiniteError, match=r"'only/kernel' is not finite after the last step"):
+    with pytest.raises(NonFiniteError, match=r"step 1 of epoch 1.*the new value of the weight 'only/kernel' is not"):
         model.fit([[100.0]], [[0.0]], verbose=0)
+    assert model.get_weights() == [[[1.0]]]
 
 
-def test_an_overflowing_gradient_is_named_at_the_next_step(training_engine):
+def test_weights_that_were_not_finite_before_are_named(training_engine):
     model = nl.Sequential([layers.Dense(1, use_bias=False, input_shape=(1,), name="only")])
-    model.set_weights([[[1.0]]])
-    model.compile(nl.optimizers.SGD(1e38), "mse")
-    with pytest.raises(NonFiniteError, match=r"step 1 of epoch 2. The weight 'only/kernel' is not finite since"):
+    model.set_weights([[[np.nan]]])
+    model.compile("sgd", "mse")
+    with pytest.raises(NonFiniteError, match=r"step 1 of epoch 1. The weight 'only/kernel' was not finite before"):
         model.fit([[100.0]], [[0.0]], epochs=3, verbose=0)
 
 

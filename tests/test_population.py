@@ -396,7 +396,7 @@ def test_all_diverge(training_engine):
         model.compile(nl.optimizers.SGD(1e30), "mse")
         return model
 
-    with pytest.raises(NonFiniteError, match="The losses of all 2 models became NaN or infinite"):
+    with pytest.raises(NonFiniteError, match="The losses or gradients of all 2 models became NaN or infinite"):
         nl.fit_many([build(), build()], X, Y, epochs=9, batch_size=8, verbose=0)
 
 

@@ -567,7 +567,7 @@ def test_wrong_feeds_name_the_tensor():
     sess = nls.Session()
     expect("'x' expected shape (?, 3), received (3,)", lambda: sess.run(y, {x: [1.0, 2, 3]}), ShapeError)
     expect("feed_dict expected int16 for 'n', received float64", lambda: sess.run(n, {n: 1.5}))
-    expect("feed_dict expected int16 for 'n', received values that do not fit", lambda: sess.run(n, {n: 70_000}))
+    expect("feed_dict expected int16 for 'n', received 70000, which does not fit", lambda: sess.run(n, {n: 70_000}))
     expect("The placeholder 'x' (float32, shape (?, 3)) has no value. Give it one", lambda: sess.run(y))
     expect("The graph has no tensor 'z'", lambda: sess.run(y, {"z": 1}))
     expect("feed_dict expected numbers for 'x', received <Tensor", lambda: sess.run(y, {x: y}))

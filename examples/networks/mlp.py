@@ -46,7 +46,8 @@ def multilayer_perceptron_regressor():
         net = MultilayerPerceptronRegressor(hidden=(8,), algorithm=name, random_state=0).fit(x[:, None], y)
         curves[name] = net.predict(grid[:, None])
         error = np.sqrt(np.mean((curves[name] - truth) ** 2))
-        print(f"{name:5} mse {net.loss_:.4f}, root mean squared distance to the function without noise {error:.3f}")
+        mse = np.mean((net.predict(x[:, None]) - y) ** 2)
+        print(f"{name:5} mse {mse:.4f}, root mean squared distance to the function without noise {error:.3f}")
     net = MultilayerPerceptronRegressor(
         hidden=(8,), connections=[(0, 1), (1, 2), (0, 2)], algorithm="lbfgs", l2=0.05, random_state=0
     )

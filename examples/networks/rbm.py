@@ -35,7 +35,7 @@ def bernoulli_rbm():
     log_z, low, high = rbm.ais(chains=100, steps=2000)
     print(f"log-likelihood of a test digit: {rbm.log_likelihood(X_test, log_z).mean():.1f} nats", end=" ")
     print(f"(ln Z {log_z:.1f}, from {low:.1f} to {high:.1f})")
-    print("log pseudo-likelihood after each pass:", *rbm.curve_.round(1))
+    print("negative log pseudo-likelihood after each pass:", *rbm.loss_curve_.round(1))
     diagram = plots.unit_diagram(_LAYERS, _PAIRS)
     return diagram, plots.receptive_fields(rbm.components_, (8, 8), "What 100 hidden units look for")
 

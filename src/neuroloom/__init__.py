@@ -79,7 +79,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_OBJECTS[name]), name)
     if name in _MODULES:
         return importlib.import_module(f"neuroloom.{name}")
-    raise AttributeError(f"module 'neuroloom' has no attribute {name!r}")
+    nearest = importlib.import_module("neuroloom.errors").nearest
+    raise AttributeError(f"module 'neuroloom' has no attribute {name!r}. {nearest(name, __all__)}")
 
 
 def __dir__() -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from neuroloom import ops
+from neuroloom.calls import public
 from neuroloom.config import Check
 from neuroloom.errors import ConfigurationError, UnknownNameError, nearest
 from neuroloom.ops import (
@@ -116,3 +117,5 @@ class _ActivationCheck(Check):
 
 Activation = Annotated[Any, _ActivationCheck()]
 """A field that holds an activation: its name, a function, or None."""
+
+public(__name__)

@@ -13,15 +13,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import os
 import re
 import threading
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, ClassVar, TypeVar, cast, dataclass_transform
 
 import numpy as np
 
+from neuroloom.calls import friendly, unknown_argument
 from neuroloom.errors import ConfigurationError, UnknownNameError, nearest
 
 T = TypeVar("T", bound="Configured")
@@ -137,6 +139,18 @@ class Text(Check):
         return value
 
 
+class File(Check):
+    """The path of a file or folder, as text."""
+
+    expects = "text or a pathlib.Path"
+
+    def __call__(self, value: Any) -> str:
+        path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+        if not isinstance(path, str) or not path:
+            raise self.refuse()
+        return path
+
+
 class Resolve(Check):
     """An object of a kind: given as such, by name, as a class, or as its configuration."""
 
@@ -201,6 +215,14 @@ def canonical(obj: Any) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------ configured objects
 
 
+def checked(name: str, value: Any, check: Check) -> Any:
+    """An argument in its canonical form, or a ConfigurationError that names it."""
+    try:
+        return check(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{name} expected {error}, received {value!r}.") from None
+
+
 def normal(name: str) -> str:
     """The form under which names are compared: 'mean_squared_error' and 'MeanSquaredError' are one."""
     return name.replace("_", "").lower()
@@ -243,6 +265,8 @@ class Configured:
             keep_arguments(cls, written)
         elif not cls.has_own_init:
             friendly_init(cls)
+        if "__call__" in vars(cls):
+            cls.__call__ = friendly(cls.__call__)  # type: ignore[method-assign]
         if kind is None and not abstract:
             _register(cls)
 
@@ -338,6 +362,8 @@ def friendly_init(cls: type) -> None:
         if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
     ]
 
+    fitting = friendly(plain)
+
     @functools.wraps(plain)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         for old, new in cls.renamed.items():  # type: ignore[attr-defined]
@@ -345,11 +371,11 @@ def friendly_init(cls: type) -> None:
                 kwargs[new] = kwargs.pop(old)
         unknown = next((k for k in kwargs if k not in names), None)
         if unknown is not None:
-            raise ConfigurationError(f"{type(self).__name__} has no argument {unknown!r}. {nearest(unknown, names)}")
+            raise unknown_argument(type(self).__name__, unknown, names)
         missing = [n for n in required[len(args) :] if n not in kwargs]
         if missing and type(self) is cls:
             raise ConfigurationError(f"{cls.__name__} needs the argument {missing[0]!r}.")
-        plain(self, *args, **kwargs)
+        fitting(self, *args, **kwargs)
 
     init.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]
     cls.__init__ = init  # type: ignore[misc]
@@ -367,6 +393,28 @@ def _register(cls: type[Configured]) -> None:
                 f"choose another class name, since model files find classes by name."
             )
         registry[normal(name)] = cls
+
+
+@contextmanager
+def known(classes: Mapping[str, Any]) -> Iterator[None]:
+    """Inside, `find` knows classes by these names, too; the library's names stay what they are."""
+    before = {kind: dict(registry) for kind, registry in REGISTRIES.items()}
+    try:
+        for name, cls in classes.items():
+            if not issubclass(cls, Configured):
+                raise ConfigurationError(
+                    f"custom_objects expected for {name!r} a subclass of Layer, Loss, Metric or the like, received "
+                    f"{cls!r}."
+                )
+            taken = REGISTRIES[cls.kind].get(normal(name))
+            if taken is not None and taken is not cls and taken.__module__.startswith("neuroloom."):
+                raise ConfigurationError(f"The {cls.kind} name {name!r} belongs to the library; choose another.")
+            REGISTRIES[cls.kind][normal(name)] = cls
+        yield
+    finally:
+        for kind, registry in before.items():
+            REGISTRIES[kind].clear()
+            REGISTRIES[kind].update(registry)
 
 
 def find(kind: str, name: str) -> type[Configured]:

@@ -58,6 +58,10 @@ class ModelFileError(NeuroloomError, ValueError):
         return type(self), (self.path, self.reason, self.hint)
 
 
+MANY = 40
+"""From more names than this, `nearest` lists the nearest few."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that suggests the known name closest to `name`, or lists the known ones.
 
@@ -70,4 +74,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     match = difflib.get_close_matches(name, names, n=1, cutoff=0.6) or difflib.get_close_matches(
         name.lower(), names, n=1, cutoff=0.6
     )
+    if not match and len(names) > MANY:
+        return f"The nearest are {', '.join(difflib.get_close_matches(name, names, n=5, cutoff=0))}."
     return f"Did you mean {match[0]!r}?" if match else f"Known: {', '.join(names)}."

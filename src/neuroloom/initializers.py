@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from neuroloom import config
+from neuroloom.calls import public
 from neuroloom.config import Choice, Configured, NonNegative, Positive, Real, Resolve
 
 
@@ -201,3 +202,6 @@ class Identity(Initializer):
         if len(shape) != 2:
             raise config.ConfigurationError(f"Identity expected a matrix to fill, received shape {shape}.")
         return (self.gain * np.eye(*shape)).astype(np.float32)
+
+
+public(__name__)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from neuroloom import config, engines, ops
+from neuroloom import calls, config, engines, ops
 from neuroloom.config import Bool, Configured, Number
 from neuroloom.engines import Engine, dispatch
 from neuroloom.errors import DataError, ShapeError
@@ -20,6 +20,12 @@ from neuroloom.typing import Array, Function, Shape
 
 EPSILON = 1e-7
 """Probabilities are cut to [EPSILON, 1 - EPSILON] before their logarithm is taken, as in Keras."""
+
+ONE = 1e-2
+"""By how much the sum of a row of probabilities may differ from 1: they may have been rounded to few digits."""
+
+FORM = "ops.mean(ops.square(y_pred - y_true), axis=-1)"
+"""What a loss of one's own can look like."""
 
 Smoothing = Annotated[float, Number(0, 1, expects="a number from 0 to 1")]
 
@@ -240,6 +246,12 @@ class CategoricalCrossentropy(Crossentropy):
         y = super().check(y, shape, name)
         advice = "Each row is a distribution over the classes: one-hot, or probabilities."
         self._refuse_where((y < 0) | (y > 1), y, name, "from 0 to 1", advice)
+        advice = (
+            "Each row is one class, or probabilities. For several classes in a row use sigmoid and BinaryCrossentropy; "
+            "a row without a class is left out by sample_weight 0."
+        )
+        sums = y.sum(axis=-1, dtype=np.float64)
+        self._refuse_where(abs(sums - 1) > ONE, sums, name, "whose rows have the sum 1", advice)
         return y
 
     def _smooth(self, y: Array) -> Array:
@@ -307,7 +319,10 @@ class FunctionLoss(Loss, abstract=True):
     function: Function
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
-        return self.function(y_true, y_pred)
+        engine = engines.of(y_pred)
+        return calls.run_own(
+            "loss", self.function, FORM, y_true, y_pred, lambda value: dispatch.of_type(type(value)) is engine
+        )
 
     def fit(self, y: Array, shape: Shape, name: str) -> Array:
         """`y` of any shape, class numbers for instance, except one that broadcasting would stretch."""
@@ -327,6 +342,7 @@ def get(spec: Any) -> Loss:
     (MeanSquaredError(), SparseCategoricalCrossentropy())
     """
     if callable(spec) and not isinstance(spec, Configured | type):
+        calls.check_own("loss", spec, FORM)
         return FunctionLoss(spec)
     return config.get("loss", spec)
 
@@ -386,3 +402,5 @@ mae = mean_absolute_error = MeanAbsoluteError
 binary_crossentropy = BinaryCrossentropy
 categorical_crossentropy = CategoricalCrossentropy
 sparse_categorical_crossentropy = SparseCategoricalCrossentropy
+
+calls.public(__name__)

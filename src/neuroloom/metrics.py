@@ -13,18 +13,21 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from neuroloom import config, engines, ops
+from neuroloom import calls, config, engines, ops
 from neuroloom.config import Configured, Integer, Name, Number, PositiveInt, Real
-from neuroloom.engines import Engine
+from neuroloom.engines import Engine, dispatch
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.typing import Array, Function, Shape
+
+FORM = "ops.abs(y_pred - y_true)"
+"""What a metric of one's own can look like."""
 
 Sums = dict[str, Any]
 """What a metric adds up, by name."""
 
 
 class Metric(Configured, kind="metric"):
-    """Base of metrics. A metric of your own defines `shapes`, `sums` and `ratio`, or is a `Mean`.
+    """Base of metrics. A metric of your own defines `shapes`, `sums` and `ratio`.
 
     Args:
         name: what logs call it; by default the class's name in snake_case (see `label`).
@@ -45,6 +48,11 @@ class Metric(Configured, kind="metric"):
     def label(self) -> str:
         """The name under which the metric is reported."""
         return self.name or config.snake(type(self).__name__)
+
+    def __post_init__(self) -> None:
+        if type(self) is Metric:
+            raise ConfigurationError("Metric is the base of metrics. Use one of them, or a subclass of your own.")
+        super().__post_init__()
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each sum."""
@@ -120,7 +128,7 @@ class Metric(Configured, kind="metric"):
         return y
 
 
-class Mean(Metric, abstract=True):
+class _Mean(Metric, abstract=True):
     """Base of metrics that are the mean of `values` over all of their elements."""
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
@@ -138,7 +146,7 @@ class Mean(Metric, abstract=True):
         return _divide(sums["total"], sums["count"])
 
 
-class MeanSquaredError(Mean):
+class MeanSquaredError(_Mean):
     """Mean of (y - ŷ)².
 
     >>> MeanSquaredError()([[0.0], [1.0]], [[3.0], [2.0]])
@@ -164,7 +172,7 @@ class RootMeanSquaredError(MeanSquaredError):
         return ops.sqrt(super().ratio(sums))
 
 
-class MeanAbsoluteError(Mean):
+class MeanAbsoluteError(_Mean):
     """Mean of |y - ŷ|.
 
     >>> MeanAbsoluteError()([[0.0], [1.0]], [[3.0], [2.0]])
@@ -177,7 +185,7 @@ class MeanAbsoluteError(Mean):
         return ops.abs(y_pred - y_true)
 
 
-class BinaryAccuracy(Mean):
+class BinaryAccuracy(_Mean):
     """Share of the predictions that are on their target's side of the threshold: (ŷ > threshold) = y.
 
     Args:
@@ -190,7 +198,7 @@ class BinaryAccuracy(Mean):
         return ops.cast(y_pred > self.threshold, engines.of(y_true).dtype_name(y_true)) == y_true
 
 
-class CategoricalAccuracy(Mean):
+class CategoricalAccuracy(_Mean):
     """Share of the samples whose largest prediction is at the class of their one-hot target.
 
     >>> CategoricalAccuracy()([[0, 1], [1, 0]], [[0.4, 0.6], [0.3, 0.7]])
@@ -201,7 +209,7 @@ class CategoricalAccuracy(Mean):
         return ops.argmax(y_pred, axis=-1) == ops.argmax(y_true, axis=-1)
 
 
-class SparseCategoricalAccuracy(Mean):
+class SparseCategoricalAccuracy(_Mean):
     """Share of the samples whose largest prediction is at their class number.
 
     >>> SparseCategoricalAccuracy()([1, 0], [[0.4, 0.6], [0.3, 0.7]])
@@ -214,7 +222,7 @@ class SparseCategoricalAccuracy(Mean):
         return ops.argmax(y_pred, axis=-1) == y_true
 
 
-class SparseTopKCategoricalAccuracy(Mean):
+class SparseTopKCategoricalAccuracy(_Mean):
     """Share of the samples whose class number is among the k largest predictions.
 
     As in Keras, a tie counts for the class: it is among the k largest if fewer than k are larger.
@@ -248,7 +256,7 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
         return super().values(ops.argmax(y_true, axis=-1), y_pred)
 
 
-class TruePositives(Metric, abstract=True):
+class _Share(Metric, abstract=True):
     """Base of metrics that are the share of true positives among something.
 
     Args:
@@ -276,7 +284,7 @@ class TruePositives(Metric, abstract=True):
         return _divide(sums["true_positives"], sums["whole"])
 
 
-class Precision(TruePositives):
+class Precision(_Share):
     """TP / (TP + FP): which share of what was predicted positive is positive; 0 if nothing was.
 
     >>> Precision(thresholds=0.3)([1, 0, 1], [0.9, 0.8, 0.1])
@@ -287,7 +295,7 @@ class Precision(TruePositives):
         return predicted
 
 
-class Recall(TruePositives):
+class Recall(_Share):
     """TP / (TP + FN): which share of the positive was predicted positive; 0 if nothing is positive.
 
     >>> Recall(thresholds=0.3)([1, 0, 1, 1, 1], [0.9, 0.8, 0.1, 0.2, 0.3])
@@ -341,7 +349,7 @@ class AUC(Metric):
         return p.shape[0] - engine.xp.searchsorted(ops.sort(p), limits, side="right")
 
 
-class FunctionMetric(Mean, abstract=True):
+class FunctionMetric(_Mean, abstract=True):
     """The mean over all samples of what a function `(y_true, y_pred) -> array` (or one number) returns.
 
     No registry knows it, so it cannot be in a model file: a metric that shall be is a class (see `Mean`).
@@ -357,7 +365,10 @@ class FunctionMetric(Mean, abstract=True):
         return self.name or str(getattr(self.function, "__name__", "function_metric"))
 
     def sums(self, y_true: Array, y_pred: Array) -> Sums:
-        samples, value = y_pred.shape[0], self.function(y_true, y_pred)
+        engine, samples = engines.of(y_pred), y_pred.shape[0]
+        value = calls.run_own(
+            "metric", self.function, FORM, y_true, y_pred, lambda value: dispatch.of_type(type(value)) is engine
+        )
         return {"total": ops.mean(ops.cast(value, "float32")) * samples, "count": float(samples)}
 
     def _fit(self, y: Array, shape: tuple[int, ...]) -> Array:
@@ -384,6 +395,7 @@ def resolve(spec: Any, loss: Any, shape: Shape) -> Metric:
         named = _accuracy(loss, shape) if spec.lower() in ("acc", "accuracy") else config.get("metric", spec)
         return dataclasses.replace(named, name=spec)
     if callable(spec) and not isinstance(spec, Configured | type):
+        calls.check_own("metric", spec, FORM)
         return FunctionMetric(spec)
     return config.get("metric", spec)
 
@@ -415,3 +427,5 @@ categorical_accuracy = CategoricalAccuracy
 sparse_categorical_accuracy = SparseCategoricalAccuracy
 top_k_categorical_accuracy = TopKCategoricalAccuracy
 sparse_top_k_categorical_accuracy = SparseTopKCategoricalAccuracy
+
+calls.public(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from neuroloom import config, ops
+from neuroloom.calls import public
 from neuroloom.config import Configured, NonNegative, Resolve
 from neuroloom.typing import Array
 
@@ -27,7 +28,7 @@ def get(regularizer: Any) -> Regularizer:
 
 
 class L1(Regularizer):
-    """l1 Σ |w|."""
+    """l1 Σ |w|. The derivative at w = 0 is 0."""
 
     renamed = {"l": "l1"}
     lifted = ("l1",)
@@ -49,7 +50,7 @@ class L2(Regularizer):
 
 
 class L1L2(Regularizer):
-    """l1 Σ |w| + l2 Σ w²."""
+    """l1 Σ |w| + l2 Σ w². The derivative at w = 0 is 0."""
 
     lifted = ("l1", "l2")
     l1: NonNegative = 0.0
@@ -60,3 +61,5 @@ class L1L2(Regularizer):
 
 
 l1, l2, l1_l2 = L1, L2, L1L2  # the names that programs written for Keras use
+
+public(__name__)

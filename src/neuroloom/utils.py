@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from neuroloom.calls import public
 from neuroloom.config import set_random_seed
 from neuroloom.data.labels import to_categorical
 from neuroloom.diagram import boxes_of
@@ -14,6 +15,8 @@ from neuroloom.layers import Network
 from neuroloom.plots.diagram import Drawing, draw
 
 __all__ = ["set_random_seed", "to_categorical", "plot_model"]
+
+public(__name__)
 
 
 def plot_model(model: Any, to_file: str | os.PathLike[str] | None = None, show_shapes: bool = True) -> Drawing:

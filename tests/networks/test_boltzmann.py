@@ -155,7 +155,7 @@ def test_without_hidden_units_the_maximum_has_the_datas_frequencies(rng):
     s, p = states(3), np.exp(net.log_likelihood(states(3)))
     v = (X > 0.5).astype(float)
     np.testing.assert_allclose(s.T @ (p[:, None] * s), v.T @ v / 5, atol=0.005)
-    assert net.curve_[-1] < 0.003 < net.curve_[0] and net.transform(X).shape == (5, 0)
+    assert net.loss_curve_[-1] < 0.003 < net.loss_curve_[0] and net.transform(X).shape == (5, 0)
 
 
 def test_annealing_comes_near_the_best_likelihood():

@@ -212,7 +212,7 @@ def test_layers_that_are_no_neighbours_stay_apart_and_the_rate_falls(rng):
     settings = {"layers": (3, 2, 2), "engine": "numpy", "random_state": 0, "k": 1, "mean_field_steps": 3}
     net = DeepBoltzmannMachine(epochs=3, pretrain_epochs=1, **settings).fit(X)
     assert net.weights_.shape == (5, 6) and not net.weights_[3:, :4].any() and net.weights_[:3].all()
-    assert [w.shape for w in net.coefs_] == [(4, 3), (3, 2), (2, 2)] and len(net.curve_) == net.n_iter_ == 3
+    assert [w.shape for w in net.coefs_] == [(4, 3), (3, 2), (2, 2)] and len(net.loss_curve_) == net.n_iter_ == 3
     rates = []
 
     def spy(engine, one, state, *rest):
@@ -307,7 +307,7 @@ def test_training_comes_near_the_best_likelihood():
     found = net.log_likelihood(bars()).mean()
     assert -np.log(14) - 0.12 < found <= -np.log(14)  # the best model gives each picture 1/14; single pixels -6.2
     assert found - 0.03 < net.lower_bound(bars()).mean() < found
-    assert net.curve_[-1] < 0.01 < net.curve_[0]
+    assert net.loss_curve_[-1] < 0.01 < net.loss_curve_[0]
     drawn = net.sample(400, steps=300)
     assert (drawn[:, None] == bars()).all(axis=2).any(axis=1).mean() > 0.85
 
@@ -318,5 +318,5 @@ def test_samples_and_means_of_the_training_data(rng):
     mu = layers_at_rest(net, X)
     np.testing.assert_allclose(net.means_, np.hstack([X, mu[2]]).mean(axis=0), atol=1e-5)
     assert net.n_seen_ == 30 and net.transform(X).shape == (30, 2)
-    assert net.curve_[0] == pytest.approx(((net.reconstruct(X) - X) ** 2).mean(), abs=1e-5)
+    assert net.loss_curve_[0] == pytest.approx(((net.reconstruct(X) - X) ** 2).mean(), abs=1e-5)
     assert list(net.get_feature_names_out()) == ["deepboltzmannmachine0", "deepboltzmannmachine1"]

@@ -21,7 +21,10 @@ every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 ONE_EACH = list({type(row.network): row for row in reversed(ROWS)}.values())
 every_class = pytest.mark.parametrize("row", ONE_EACH, ids=lambda row: type(row.network).__name__)
 
-pytestmark = pytest.mark.filterwarnings("ignore:.* beyond the capacity of .*:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.* beyond the capacity of .*:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.* expected values from 0 to 1, .*:UserWarning"),  # the sweep's data are others
+]
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 

@@ -118,7 +118,7 @@ def test_growing_neural_gas_follows_two_rings():
     )
     radius = np.linalg.norm(gas.weights_, axis=1)
     assert ((abs(radius - 1) < 0.12) | (abs(radius - 0.3) < 0.1)).all()
-    assert gas.n_inputs_ == 9000 and gas.error_curve_[-1] < gas.error_curve_[0] / 2
+    assert gas.n_inputs_ == 9000 and gas.loss_curve_[-1] < gas.loss_curve_[0] / 2
 
 
 @pytest.mark.parametrize("Gas", [NeuralGas, GrowingNeuralGas])

@@ -71,10 +71,10 @@ def test_rates_of_olvq1_follow_kohonens_formula():
 def test_errors_are_counted_and_the_rate_falls():
     x, y = load_iris(return_X_y=True)
     net = LVQ(prototypes_per_class=2, epochs=20, random_state=0).fit(x, y)
-    assert net.error_curve_.shape == (20,)
-    assert net.error_curve_[-1] < 0.06
+    assert net.loss_curve_.shape == (20,)
+    assert net.loss_curve_[-1] < 0.06
     first = LVQ(prototypes_per_class=2, epochs=1, learning_rate=1e-9, random_state=0).fit(x, y)
-    assert first.error_curve_[0] == pytest.approx(1 - first.score(x, y), abs=1e-6)
+    assert first.loss_curve_[0] == pytest.approx(1 - first.score(x, y), abs=1e-6)
 
 
 def test_partial_fit_goes_on():
@@ -83,7 +83,7 @@ def test_partial_fit_goes_on():
     before = net.prototypes_.copy()
     net.partial_fit(x[:50], y[:50])
     assert net.n_iter_ == 2
-    assert len(net.error_curve_) == 2
+    assert len(net.loss_curve_) == 2
     assert not np.array_equal(net.prototypes_[0], before[0])
 
 

@@ -1,5 +1,6 @@
 """Multilayer perceptrons: each algorithm against its formula or another library, gradients, weights, real data."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -16,13 +17,14 @@ from sklearn.preprocessing import StandardScaler
 
 from neuroloom import engines
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, ShapeError
-from neuroloom.networks import MultilayerPerceptronClassifier as Classifier
-from neuroloom.networks import MultilayerPerceptronRegressor as Regressor
+from neuroloom.networks import MultilayerPerceptronClassifier, MultilayerPerceptronRegressor
 from neuroloom.networks import mlp_algorithms as algorithms
 from neuroloom.networks import mlp_rules as rules
 from neuroloom.networks.base import answer
 from neuroloom.networks.mlp_base import ALGORITHMS
 
+Classifier = functools.partial(MultilayerPerceptronClassifier, scale=False)  # formulas are of features as they are
+Regressor = functools.partial(MultilayerPerceptronRegressor, scale=False)
 RNG = np.random.default_rng(8)
 X = np.float32(RNG.normal(size=(30, 3)))
 Y = np.float32(np.sin(X[:, 0]) + 0.5 * X[:, 1] * X[:, 2])

@@ -198,7 +198,7 @@ def test_one_step_of_cmac_by_hand():
     # boxes are 0.5 wide; the second tiling is shifted by a quarter: 0 -> boxes 0, 0 and 1 -> boxes 2, 2
     np.testing.assert_array_equal(net.boxes_, [[0, 0], [0, 2], [1, 0], [1, 2]])
     np.testing.assert_allclose(net.weights_, np.full((4, 1), 0.5 * 4 / 2))
-    np.testing.assert_allclose(net.error_curve_, [16.0])
+    np.testing.assert_allclose(net.loss_curve_, [16.0])
     # 0.3 lies in box 0 of the first tiling and in box 1 of the second, which has no weight
     np.testing.assert_allclose(net.predict([[0.0], [0.3], [0.6], [9.0]]), [2.0, 1.0, 0.0, 0.0])
 
@@ -220,7 +220,7 @@ def test_cmac_leaves_distant_places_alone():
 
 def test_the_error_of_cmac_falls():
     net = CMAC(random_state=0).fit(X, Y)
-    assert net.error_curve_[-1] < 0.01 * net.error_curve_[0]
+    assert net.loss_curve_[-1] < 0.01 * net.loss_curve_[0]
 
 
 @pytest.mark.parametrize("engine", ["numpy", "jax", "torch"])

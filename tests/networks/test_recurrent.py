@@ -15,7 +15,7 @@ from neuroloom.networks import (
     JordanRegressor,
 )
 from neuroloom.networks.base import answer, run
-from neuroloom.networks.recurrent import descend, loss, outputs
+from neuroloom.networks.recurrent_rules import Form, descend, loss, outputs
 
 
 @pytest.fixture(autouse=True)
@@ -177,19 +177,21 @@ MODES = [(memory, classify) for memory in (None, 0.0, 0.6) for classify in (Fals
 def test_outputs_and_losses_by_hand(rng, memory, classify):
     weights, x, targets = tiny(rng, 4 if memory is None else 2)
     z = np.stack([by_hand(weights, x[:, i], memory, classify) for i in range(6)], axis=1)
-    found = answer(None, outputs, weights, x, memory, classify=classify, each=True)
+    start = np.zeros((6, len(weights[1])))
+    found = answer(None, outputs, weights, x, None, memory, start, form=Form(classify, True))
     np.testing.assert_allclose(found, softmax(z, axis=-1) if classify else z, atol=1e-12)
-    last = answer(None, outputs, weights, x, memory, classify=classify, each=False)
+    last = answer(None, outputs, weights, x, None, memory, start, form=Form(classify, False))
     np.testing.assert_array_equal(last, found[-1])
     error = -(targets * log_softmax(z, axis=-1)).sum(axis=-1) if classify else (z - targets) ** 2
     for each in (True, False):
-        value = answer(None, loss, weights, x, targets if each else targets[-1], memory, classify=classify, each=each)
+        data = x, None, targets if each else targets[-1]
+        value = answer(None, loss, weights, data, memory, form=Form(classify, each))
         assert value == pytest.approx(error.mean() if each else error[-1].mean(), rel=1e-12)
 
 
-def gradients(engine, weights, x, targets, memory, *, classify, each):
+def gradients(engine, weights, data, memory, *, form):
     def error(weights):
-        return loss(engine, weights, x, targets, memory, classify=classify, each=each), ()
+        return loss(engine, weights, data, memory, form=form), ()
 
     return engine.value_and_grad(error)(weights)[1]
 
@@ -198,32 +200,34 @@ def gradients(engine, weights, x, targets, memory, *, classify, each):
 @pytest.mark.parametrize("memory, classify", MODES)
 def test_gradients_go_back_through_all_steps(rng, memory, classify, each):
     weights, x, targets = tiny(rng, 4 if memory is None else 2)
-    targets, mode = targets if each else targets[-1], {"classify": classify, "each": each}
-    found = answer(None, gradients, weights, x, targets, memory, **mode)
+    data, form = (x, None, targets if each else targets[-1]), Form(classify, each)
+    found = answer(None, gradients, weights, data, memory, form=form)
     for k, part in enumerate(weights):
         for place in np.ndindex(part.shape):
             ends = []
             for change in (1e-5, -1e-5):
                 moved = [w.copy() for w in weights]
                 moved[k][place] += change
-                ends.append(answer("numpy", loss, tuple(moved), x, targets, memory, **mode))
+                ends.append(answer("numpy", loss, tuple(moved), data, memory, form=form))
             assert found[k][place] == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-6, abs=1e-9)
 
 
 def test_steps_are_adams_along_gradients_of_length_one(rng):
     weights, x, targets = tiny(rng, 4)
-    targets, mode = 20 * targets, {"classify": False, "each": True}
-    found, curve = run(None, descend, weights, x, targets, None, 0.1, steps=4, **mode)
+    data, form, w = (x, None, 20 * targets), Form(False, True), np.concatenate([part.ravel() for part in weights])
     adam = optimizers.Adam(epsilon=1e-4)
+    found, _, curve, _ = run(
+        None, descend, w, adam.init(w), np.zeros(4), data, None, 0.1, 0.0, 0, form=form, algorithm="adam", momentum=0.9,
+        shapes=tuple(part.shape for part in weights),
+    )  # fmt: skip
     slots = adam.init(weights)
     for i in range(4):
-        assert curve[i] == pytest.approx(answer("numpy", loss, weights, x, targets, None, **mode), rel=1e-4)
-        grads = answer(None, gradients, weights, x, targets, None, **mode)
+        grads = answer(None, gradients, weights, data, None, form=form)
         length = np.sqrt(sum((g**2).sum() for g in grads))
         assert length > 1
         weights, slots = adam.update(weights, tuple(g / length for g in grads), slots, 0.1, i)
-    for one, other in zip(found, weights, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-4)
+        assert curve[i] == pytest.approx(answer("numpy", loss, weights, data, None, form=form), rel=1e-4)
+    np.testing.assert_allclose(found, np.concatenate([part.ravel() for part in weights]), atol=1e-4)
 
 
 def test_elman_learns_what_a_gradient_of_one_step_cannot(rng):

@@ -207,7 +207,7 @@ def test_parts_make_a_whole_and_later_ones_go_on(training):
     X = np.random.default_rng(4).normal(size=(40, 3))
     som = SelfOrganizingMap(shape=(3, 3), training=training, epochs=4, random_state=1, engine="numpy")
     whole = som.fit(X).weights_
-    assert som.n_iter_ == 4 and som.error_curve_.shape == (4,)
+    assert som.n_iter_ == 4 and som.loss_curve_.shape == (4,)
     again = SelfOrganizingMap(shape=(3, 3), training=training, epochs=4, random_state=1, engine="numpy")
     for _ in range(4):
         again.partial_fit(X)

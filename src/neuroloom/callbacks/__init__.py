@@ -1,6 +1,7 @@
 """Objects that watch a training and act on it (see `neuroloom.training.callbacks`)."""
 
 from neuroloom.callbacks.tensorboard import TensorBoard
+from neuroloom.calls import public
 from neuroloom.training.callbacks import (
     Callback,
     CSVLogger,
@@ -18,3 +19,5 @@ __all__ = [
     "JSONLogger", "TerminateOnNaN", "LambdaCallback",
     "TensorBoard",
 ]  # fmt: skip
+
+public(__name__)

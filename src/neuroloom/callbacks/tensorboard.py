@@ -13,7 +13,7 @@ from neuroloom.config import Check, Flag, Integer
 from neuroloom.diagram import boxes_of
 from neuroloom.errors import ConfigurationError, ShapeError, nearest
 from neuroloom.files.events import EventWriter
-from neuroloom.training.callbacks.base import Callback, Logs, State, expect
+from neuroloom.training.callbacks.base import Callback, Logs, State, check_place, expect, expect_path
 
 TRAIN, VALIDATION = "train", "validation"
 
@@ -67,7 +67,7 @@ class TensorBoard(Callback):
         update_freq: int | Literal["epoch", "batch"] = "epoch",
         embeddings: Mapping[str, Sequence[Any] | None] | None = None,
     ) -> None:
-        self.log_dir = Path(log_dir)
+        self.log_dir = Path(expect_path(self, "log_dir", log_dir))
         self.histogram_freq: int = expect(self, "histogram_freq", Integer(0), histogram_freq)
         self.write_graph: bool = expect(self, "write_graph", Flag(), write_graph)
         self.write_images: bool = expect(self, "write_images", Flag(), write_images)
@@ -82,6 +82,7 @@ class TensorBoard(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.close()
+        check_place(self, self.log_dir, folder=True)
         self.steps = self._before = 0
         for name, labels in self.embeddings.items():
             rows = len(self._matrix(name))

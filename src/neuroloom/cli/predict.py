@@ -33,7 +33,7 @@ def predict(model: Path, new: Path, out: Path | None, engine: str | None) -> Non
     """Predict the target of every row of NEW, a CSV file (for images an .npy or .npz file).
 
     The result is CSV: a line for every row, in the same order, with the prediction and, for classes, the
-    probability of each.
+    probability of each. Numbers are written in full precision, classes as they stood in the training data.
     """
     engines.resolve(engine)
     _check_out(out, model, new)
@@ -62,7 +62,7 @@ def as_csv(outputs: np.ndarray, preparation: Preparation) -> str:
         labels = preparation.values(outputs.argmax(1))
         writer.writerows([label, *map(str, row)] for label, row in zip(labels, outputs, strict=True))
     else:
-        writer.writerows([str(value)] for value in preparation.values(outputs[:, 0]).astype(np.float32))
+        writer.writerows([repr(value)] for value in preparation.values(outputs[:, 0]).tolist())
     return text.getvalue()
 
 

@@ -7,7 +7,7 @@ written is refused; data that do not fit are refused with what was expected.
 from __future__ import annotations
 
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,7 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from neuroloom.cli.arrays import Arrays, read_arrays
+from neuroloom.cli.terminal import digits
+from neuroloom.data.cells import PLAIN
 from neuroloom.data.config_reader import Fields, kind_of
+from neuroloom.data.kinds import Kind
 from neuroloom.data.tables import Table, TableSchema, read_csv
 from neuroloom.data.targets import Label, Task
 from neuroloom.datasets import imdb
@@ -62,16 +65,18 @@ class TablePreparation:
     schema: TableSchema
 
     @classmethod
-    def fit(cls, table: Table, target: str, task: Task | None) -> TablePreparation:
-        """Learns medians, means, scales and categories."""
-        return cls(TableSchema.fit(table, target, task))
+    def fit(
+        cls, table: Table, target: str, task: Task | None, kinds: Mapping[str, Kind] | None = None
+    ) -> TablePreparation:
+        """Learns medians, means, scales and categories; see `TableSchema.fit`."""
+        return cls(TableSchema.fit(table, target, task, kinds))
 
     @property
     def classes(self) -> tuple[Label, ...]:
         return self.schema.classes
 
     def read(self, path: Path) -> Table:
-        return read_csv(path)
+        return read_csv(path, [column.name for column in self.schema.columns])
 
     def features(self, data: Table) -> np.ndarray:
         return self.schema.transform(data)
@@ -93,7 +98,8 @@ class TablePreparation:
     def facts(self) -> list[tuple[str, str]]:
         told = [(column.name, _column_in_words(column.to_config())) for column in self.schema.columns]
         target = self.schema.target
-        goal = f"classes {', '.join(map(str, target.classes))}" if target.classes else "a number, standardised"
+        classes = ", ".join(map(str, target.classes))
+        goal = f"classes {classes}" if classes else f"{_number_in_words(target.to_config())}, standardised"
         return [*told, (f"{target.name} (target)", goal)]
 
     def to_config(self) -> dict[str, Any]:
@@ -104,7 +110,13 @@ def _column_in_words(column: dict[str, Any]) -> str:
     missing = "; missing ones flagged" if column["indicator"] else ""
     if column["kind"] == "categorical":
         return f"{len(column['categories'])} categories, one feature each{missing}"
-    return f"number, mean {column['mean']:.4g}, scale {column['scale']:.4g}{missing}"
+    return f"{_number_in_words(column)}{missing}"
+
+
+def _number_in_words(column: dict[str, Any]) -> str:
+    like = "" if column["spelling"] == PLAIN else f" written as in {column['spelling']}"
+    mean, scale = column["mean"], column["scale"]
+    return f"number{like}, mean {digits(mean, scale)}, scale {scale:.4g}"
 
 
 @dataclass(frozen=True)

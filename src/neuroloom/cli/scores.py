@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from neuroloom import plots
-from neuroloom.cli.terminal import show_fact, show_table
+from neuroloom.cli.terminal import digits, show_fact, show_table
 from neuroloom.data.targets import Label
 from neuroloom.errors import DataError
 
@@ -125,7 +125,7 @@ class ValueScores:
 
     @property
     def head(self) -> tuple[str, str, str]:
-        return f"Test on {len(self.true):,} rows", "model", f"always {self.usual:.4g}"
+        return f"Test on {len(self.true):,} rows", "model", f"always {digits(self.usual, float(self.true.std()))}"
 
     @property
     def cells(self) -> list[tuple[str, str, str]]:

@@ -1,12 +1,12 @@
 """Where examples come from, and which of them train, validate and test.
 
-What it must satisfy: nothing is learnt from validation or test rows, except which classes there are; the same
-seed parts a table in the same way.
+What it must satisfy: nothing is learnt from validation or test rows, except what the columns are (numbers in
+which spelling, text) and which classes there are; the same seed parts a table in the same way.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +23,9 @@ from neuroloom.cli.preparation import (
     TablePreparation,
 )
 from neuroloom.cli.recipes import recipe_for
+from neuroloom.cli.terminal import listed
+from neuroloom.data.cells import parse_number
+from neuroloom.data.kinds import column_kinds
 from neuroloom.data.tables import Table, TableSchema, as_table, read_csv
 from neuroloom.data.targets import Task
 from neuroloom.errors import DataError, nearest
@@ -92,11 +95,17 @@ def _from_csv(data: str, target: str | None, task: str | None, seed: int) -> Sou
     if not Path(data).exists():
         known = nearest(data, NAMES)
         raise DataError(f"{data!r} is neither a data set nor a file. {known}")
-    table = read_csv(data)
+    table = read_csv(data, () if target is None or parse_number(target) is None else (target,))
     if target is None:
         raise DataError(f"Say which column of {data} to predict: --target NAME. Columns: {', '.join(table.names)}.")
+    if target not in table.names and table.names == tuple(f"c{i}" for i in range(len(table.names))):
+        raise DataError(
+            f"{data} has no column {target!r}: its first row holds numbers and was read as data, so its columns are "
+            f"named {listed(table.names, 4)}. If the first row is names, write words there."
+        )
+    kinds = column_kinds(table)
     wanted: dict[str | None, Task | None] = {"classification": "multiclass", "regression": "regression"}
-    seen = TableSchema.fit(table, target, wanted.get(task))  # all rows: every class, every cell that is wrong
+    seen = TableSchema.fit(table, target, wanted.get(task), kinds)  # all rows: every class, every wrong cell
     train, validation, test = _split(table, seen, (VALIDATION_SHARE, TEST_SHARE), seed)
     if not validation.rows or not test.rows:
         raise DataError(
@@ -105,8 +114,14 @@ def _from_csv(data: str, target: str | None, task: str | None, seed: int) -> Sou
         )
     name = Path(data).name
     about = f"{name}: {table.rows:,} rows of {len(table.names)} columns."
-    learnt = TablePreparation.fit(train, target, seen.task)
-    return Source(name, about, learnt, train, validation, test, learnt.schema.notes)
+    learnt = TablePreparation.fit(train, target, seen.task, kinds)
+    return Source(name, about, learnt, train, validation, test, (*_header_notes(table), *learnt.schema.notes))
+
+
+def _header_notes(table: Table) -> tuple[str, ...]:
+    if not all(parse_number(name) is not None for name in table.names):
+        return ()
+    return (f"The first row, {listed(table.names)}, was read as the names of the columns.",)
 
 
 def _split(table: Table, seen: TableSchema, shares: tuple[float, ...], seed: int) -> tuple[Table, ...]:
@@ -117,7 +132,7 @@ def _split(table: Table, seen: TableSchema, shares: tuple[float, ...], seed: int
 def table_rows(table: Table, index: np.ndarray) -> Table:
     """Some rows of a table, which still know their lines."""
     lines = None if table.lines is None else tuple(table.lines[i] for i in index)
-    return Table(table.names, tuple(column[index] for column in table.columns), lines)
+    return replace(table, columns=tuple(column[index] for column in table.columns), lines=lines)
 
 
 def split_rows(n: int, labels: np.ndarray | None, shares: tuple[float, ...], seed: int) -> tuple[np.ndarray, ...]:
@@ -166,9 +181,10 @@ def _tables(name: str) -> tuple[Table, Table]:
 
 def _from_table(name: str, seed: int) -> Source:
     rest, test = _tables(name)
-    seen = TableSchema.fit(rest, TARGETS[name])
+    kinds = column_kinds(rest)
+    seen = TableSchema.fit(rest, TARGETS[name], kinds=kinds)
     train, validation = _split(rest, seen, (recipe_for(name, rest.rows).held_out,), seed)
-    learnt = TablePreparation.fit(train, TARGETS[name], seen.task)
+    learnt = TablePreparation.fit(train, TARGETS[name], seen.task, kinds)
     return Source(name, _about(name), learnt, train, validation, test)
 
 

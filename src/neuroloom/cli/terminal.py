@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -62,6 +63,16 @@ def count(n: int, thing: str) -> str:
     ('1 row', '1,200 rows', '2 classes')
     """
     return f"{n:,} {thing}" + ("" if n == 1 else "es" if thing.endswith("s") else "s")
+
+
+def digits(value: float, spread: float) -> str:
+    """A number with four digits, and more where they are needed to tell values apart that differ by the spread.
+
+    >>> digits(1.23456, 1.0), digits(1_700_000_123.4, 20.0), digits(0.0, 1.0)
+    ('1.235', '1700000123.4', '0')
+    """
+    further = math.log10(abs(value) / spread) if value and spread > 0 else 0
+    return f"{value:.{min(17, 3 + max(1, math.ceil(further)))}g}"
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

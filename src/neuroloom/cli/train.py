@@ -19,7 +19,7 @@ from neuroloom.cli.document import Outcome, document
 from neuroloom.cli.recipes import Recipe, make_network, recipe_for
 from neuroloom.cli.scores import judge, usual_target
 from neuroloom.cli.sources import NAMES, Source, open_source
-from neuroloom.cli.terminal import count, file_size, listed, note, show_fact, show_table
+from neuroloom.cli.terminal import count, digits, file_size, listed, note, show_fact, show_table
 from neuroloom.cli.trained import Trained
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, EngineError
@@ -78,7 +78,7 @@ def train(
 
     Part of the rows is held out to test the network. Writes the model and a report in HTML.
     """
-    path = _check_out(out or Path(f"{Path(data).stem or 'model'}{ENDING}"))
+    path = _check_out(out or Path(f"{Path(data.removesuffix('.gz')).stem or 'model'}{ENDING}"))
     chosen = _training_engine(engine)
     source = open_source(data, target, task, seed)
     with engines.engine(chosen.name):
@@ -188,7 +188,8 @@ def _show_plan(source: Source, parts: Parts, model: Model, recipe: Recipe, epoch
         show_fact("Target", f"{len(classes)} classes: {listed([str(label) for label in classes])}")
     else:
         mean, above = source.preparation.values(np.array([0.0, 1.0]))  # one standard deviation above the mean
-        show_fact("Target", f"a number, {mean:.4g} ± {above - mean:.4g} (mean ± standard deviation)")
+        spread = above - mean
+        show_fact("Target", f"a number, {digits(mean, spread)} ± {spread:.4g} (mean ± standard deviation)")
     show_fact("Learning", f"Adam, batches of {recipe.batch_size}, at most {count(epochs, 'epoch')}, {engine.name}")
     for remark in source.notes:
         note(remark)

@@ -7,28 +7,13 @@ table; `transform` is a pure function of the column and the new cells.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from neuroloom.data.cells import Cells
+from neuroloom.data.cells import PLAIN, SPELLINGS, Cells
 from neuroloom.data.config_reader import Fields, kind_of
 from neuroloom.errors import DataError
-
-STRAY_SHARE = 0.05
-"""A column with fewer words than this among numbers is a column of numbers with errors in it."""
-
-
-def holds_numbers(cells: Cells) -> bool:
-    """Whether a column is one of numbers.
-
-    Raises:
-        DataError: fewer than 5 % of its cells are words: they are typing errors rather than categories.
-    """
-    words, present = int(cells.words.sum()), int((~cells.missing).sum())
-    if 0 < words < STRAY_SHARE * present:
-        cells.check_numbers()
-    return words == 0
 
 
 def category_limit(present: int) -> int:
@@ -45,6 +30,7 @@ class NumericColumn:
         median: of the training cells.
         mean, scale: of the training cells once filled in; the scale is their standard deviation, or 1.
         indicator: whether a second feature says which cells were missing (some were in training).
+        spelling: how its numbers are written.
     """
 
     name: str
@@ -52,6 +38,7 @@ class NumericColumn:
     mean: float
     scale: float
     indicator: bool
+    spelling: str = PLAIN
 
     @classmethod
     def fit(cls, cells: Cells) -> NumericColumn:
@@ -59,7 +46,7 @@ class NumericColumn:
         median = float(np.median(cells.numbers[~cells.missing]))
         filled = np.where(cells.missing, median, cells.numbers)
         mean, scale = mean_and_scale(cells.name, filled)
-        return cls(cells.name, median, mean, scale, bool(cells.missing.any()))
+        return cls(cells.name, median, mean, scale, bool(cells.missing.any()), cells.spelling or PLAIN)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -90,6 +77,8 @@ class CategoricalColumn:
     name: str
     categories: tuple[str, ...]
     indicator: bool
+
+    spelling: ClassVar[None] = None  # its cells are read as text
 
     @classmethod
     def fit(cls, cells: Cells) -> CategoricalColumn:
@@ -124,12 +113,16 @@ FeatureColumn = NumericColumn | CategoricalColumn
 
 
 def why_dropped(cells: Cells) -> str | None:
-    """Why a training column teaches nothing, in words; None if it may teach something."""
+    """Why a training column teaches nothing, in words; None if it may teach something.
+
+    Raises:
+        DataError: a column of numbers holds a word.
+    """
     present = int((~cells.missing).sum())
     if not present:
         return "all its cells are missing"
-    numeric = holds_numbers(cells)
-    different = len(np.unique(cells.numbers[~cells.missing])) if numeric else len(_categories(cells))
+    numeric = cells.spelling is not None
+    different = len(np.unique(cells.check_numbers()[~cells.missing])) if numeric else len(_categories(cells))
     if different == 1 and present == len(cells.values):
         return "all its cells are equal"
     if not numeric and (different == present > 1 or different > category_limit(present)):
@@ -139,7 +132,7 @@ def why_dropped(cells: Cells) -> str | None:
 
 def fit_column(cells: Cells) -> FeatureColumn:
     """The column of features that the training cells call for."""
-    return NumericColumn.fit(cells) if holds_numbers(cells) else CategoricalColumn.fit(cells)
+    return CategoricalColumn.fit(cells) if cells.spelling is None else NumericColumn.fit(cells)
 
 
 def column_from_config(config: Any, path: str) -> FeatureColumn:
@@ -149,9 +142,10 @@ def column_from_config(config: Any, path: str) -> FeatureColumn:
         DataError: anything is not as it was written; the message names the path inside the JSON.
     """
     if kind_of(config, path, ("numeric", "categorical")) == "numeric":
-        fields = Fields(config, path, ("kind", "name", "median", "mean", "scale", "indicator"))
+        fields = Fields(config, path, ("kind", "name", "median", "mean", "scale", "indicator", "spelling"))
         numbers = fields.number("median"), fields.number("mean"), fields.positive("scale")
-        return NumericColumn(fields.text("name"), *numbers, fields.flag("indicator"))
+        flag, spelling = fields.flag("indicator"), fields.choice("spelling", SPELLINGS)
+        return NumericColumn(fields.text("name"), *numbers, flag, spelling)
     fields = Fields(config, path, ("kind", "name", "categories", "indicator"))
     return CategoricalColumn(fields.text("name"), fields.texts("categories"), fields.flag("indicator"))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neuroloom.data import numbers
 from neuroloom.errors import DataError, nearest
 
 _FRAME_LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "modin", "cudf", "narwhals"})
@@ -25,6 +26,7 @@ class Table:
         names: the names of the columns, all different.
         columns: one array of shape (rows,) for each name; text as read, numbers or booleans.
         lines: where each row stands in its file, for messages; None for a table that came from no file.
+        delimiter: what parts the cells of the file; None for a table that came from no file.
 
     Example:
         >>> table = as_table({"age": [31, 54], "city": ["Riga", "Oslo"]})
@@ -35,6 +37,7 @@ class Table:
     names: tuple[str, ...]
     columns: tuple[np.ndarray, ...]
     lines: tuple[int, ...] | None = None
+    delimiter: str | None = None
 
     @property
     def rows(self) -> int:
@@ -73,24 +76,38 @@ def as_table(data: Any) -> Table:
     """
     if isinstance(data, Table):
         return data
-    if is_frame(data):
-        data = dict(frame_columns(data))
-    if not isinstance(data, Mapping):
+    if not is_frame(data) and not isinstance(data, Mapping):
         raise DataError(
             f"Expected a table: a data frame, a dict of columns or the result of read_csv; received "
             f"{type(data).__name__}."
         )
-    return _from_columns({str(name): _column(str(name), values) for name, values in data.items()})
+    found = frame_columns(data) if is_frame(data) else [(str(name), values) for name, values in data.items()]
+    names = [name for name, _ in found]
+    if len(set(names)) < len(names):
+        raise DataError(f"The columns of a table expected different names, received {', '.join(map(repr, names))}.")
+    return _from_columns({name: _column(name, values) for name, values in found})
 
 
 def frame_columns(frame: Any) -> list[tuple[str, np.ndarray]]:
     """Names and arrays of the columns of a frame, or of a series (one column), in their order.
 
+    Names that are no texts, such as the numbers that pandas gives, come out as texts; several may be the same.
+
     Raises:
-        DataError: the frame is lazy, or two of its columns have one name.
+        DataError: the frame is lazy.
     """
+    return [(name, _series_array(one)) for name, one in _series(frame)]
+
+
+def frame_names(frame: Any) -> list[str]:
+    """The names that `frame_columns` gives."""
+    return [name for name, _ in _series(frame)]
+
+
+def _series(frame: Any) -> list[tuple[str, Any]]:
     import narwhals as nw
 
+    names, frame = _by_place(nw.to_native(frame, pass_through=True))
     try:
         native = nw.from_native(frame, eager_only=True, allow_series=True)
     except (TypeError, nw.exceptions.NarwhalsError) as error:
@@ -99,7 +116,18 @@ def frame_columns(frame: Any) -> list[tuple[str, np.ndarray]]:
             f"Collect a lazy frame first."
         ) from error
     series = [native] if isinstance(native, nw.Series) else [native[name] for name in native.columns]
-    return [(str(one.name), _series_array(one)) for one in series]
+    return list(zip(names or [str(one.name) for one in series], series, strict=True))
+
+
+def _by_place(frame: Any) -> tuple[list[str] | None, Any]:
+    """The names of the columns, and the frame with their places for names; (None, frame) where they may stay.
+
+    pandas takes anything for a name, several times if need be; narwhals finds columns by texts.
+    """
+    if hasattr(frame, "set_axis") and hasattr(frame, "columns"):  # pandas and what is made like it
+        given = list(frame.columns)
+        return [str(name) for name in given], frame.set_axis([str(i) for i in range(len(given))], axis=1)
+    return None, frame
 
 
 def _series_array(series: Any) -> np.ndarray:
@@ -113,7 +141,8 @@ def _series_array(series: Any) -> np.ndarray:
 
 
 def _column(name: str, values: Any) -> np.ndarray:
-    array = frame_columns(values)[0][1] if is_frame(values) else np.asarray(values)
+    array = frame_columns(values)[0][1] if is_frame(values) else np.asarray(numbers.foreign(values))
+    array = array if array.dtype.kind == "O" else numbers.native(array)
     if array.ndim != 1:
         raise DataError(f"Column {name!r} expected one value a row, received shape {array.shape}.")
     if array.dtype.kind not in "biufOUT":

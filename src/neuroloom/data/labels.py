@@ -5,13 +5,16 @@ What it must satisfy: a label that is none of the classes is refused with its pl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from neuroloom.data import numbers
 from neuroloom.errors import DataError
+
+MOST_CLASSES = 10_000_000
+"""Whole numbers beyond this are identifiers; a vector for each would not fit into memory."""
 
 
 def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
@@ -31,7 +34,7 @@ def to_categorical(y: Any, num_classes: int | None = None) -> np.ndarray:
         >>> to_categorical([0, 2]).tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    labels = _whole(_squeezed(np.asarray(y)))
+    labels = _whole(_squeezed(_array(y)))
     if not labels.size:
         raise DataError("y expected at least one label, received none.")
     classes = int(labels.max()) + 1 if num_classes is None else num_classes
@@ -61,12 +64,21 @@ def class_weight_vector(y: Any, class_weight: Mapping[int, float], num_classes: 
         >>> class_weight_vector([0, 1, 1, 2], {1: 0.5, 2: 4.0}).tolist()
         [1.0, 0.5, 0.5, 4.0]
     """
-    labels, found = _class_numbers(np.asarray(y))
+    labels, found = _class_numbers(_array(y))
     classes = max(found, num_classes)
     weights = np.ones(classes, np.float32)
     for label, weight in class_weight.items():
         weights[_known(label, classes)] = _weight(label, weight)
+    if not weights.any():
+        raise DataError(
+            f"class_weight expected a positive weight for at least one of {classes} classes, received "
+            f"{dict(class_weight)!r}."
+        )
     return weights[labels]
+
+
+def _array(y: Any) -> np.ndarray:
+    return numbers.native(np.asarray(numbers.foreign(y)))
 
 
 def _squeezed(y: np.ndarray) -> np.ndarray:
@@ -74,6 +86,10 @@ def _squeezed(y: np.ndarray) -> np.ndarray:
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:
+    if labels.dtype.kind == "O":
+        place = next((list(place) for place, label in np.ndenumerate(labels) if label is None), None)
+        if place is not None:
+            raise DataError(f"y expected class numbers, received None at y{place}. Fill it in or remove its row.")
     if labels.dtype.kind not in "biuf":
         raise DataError(
             f"y expected class numbers, received {labels.dtype}. Encode labels first, for example "
@@ -81,7 +97,17 @@ def _whole(labels: np.ndarray) -> np.ndarray:
         )
     if labels.dtype.kind == "f" and not (np.isfinite(labels) & (labels == np.round(labels))).all():
         raise DataError("y expected whole class numbers, received fractions or NaN.")
+    _refuse_identifiers(labels)
     return labels.astype(np.int64)
+
+
+def _refuse_identifiers(labels: np.ndarray) -> None:
+    for number in (labels.min(), labels.max()) if labels.size else ():
+        if abs(float(number)) > MOST_CLASSES:
+            raise DataError(
+                f"y expected class numbers from 0, received {number}, which looks like an identifier. Number the "
+                f"classes first: `classes, y = np.unique(labels, return_inverse=True)`."
+            )
 
 
 def _class_numbers(y: np.ndarray) -> tuple[np.ndarray, int]:
@@ -109,6 +135,9 @@ def _known(label: Any, classes: int) -> int:
 
 
 def _weight(label: Any, weight: Any) -> float:
-    if not isinstance(weight, (int, float, np.number)) or not 0 <= weight < math.inf:
-        raise DataError(f"class_weight[{label}] expected a finite number of 0 or more, received {weight!r}.")
+    if not isinstance(weight, (int, float, np.number)) or not 0 <= weight <= float(numbers.LARGEST):
+        raise DataError(
+            f"class_weight[{label}] expected a finite number of 0 or more, up to {numbers.LARGEST:.2g}, received "
+            f"{weight!r}."
+        )
     return float(weight)

@@ -1,25 +1,24 @@
 """Turns what users hand to `fit` into NumPy arrays: arrays, lists, frames, memory maps, and trees of them.
 
-What it must satisfy: numbers come out unchanged but for the width that the caller asked for; a memory map
-comes out as it went in, unread; whatever is no array of numbers is refused with the place of the first fault.
+What it must satisfy: numbers come out unchanged but for the width that the caller asked for (see `numbers`); a memory
+map comes out unread; whatever is no array of numbers is refused with the place of the first fault.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from neuroloom.data.frames import frame_columns, is_frame
+from neuroloom.data import numbers
+from neuroloom.data.frames import frame_columns, frame_names, is_frame
 from neuroloom.errors import DataError
 
-Inner = Callable[[np.ndarray, np.ndarray], float]
+_SQUARE = float(numbers.LARGEST) ** 2
 
-_CHUNK = 1 << 22  # values that check_finite looks at together
-_INT32 = np.iinfo(np.int32)
+Inner = Callable[[np.ndarray, np.ndarray], float]
 
 
 def as_arrays(x: Any, *, name: str = "x", dtype: DTypeLike | None = "float32") -> Any:
@@ -30,14 +29,16 @@ def as_arrays(x: Any, *, name: str = "x", dtype: DTypeLike | None = "float32") -
             tuple of arrays and frames, or a dict of any of these: then every leaf is converted and the tree
             is kept.
         name: what messages call the data.
-        dtype: what floating-point numbers become; None leaves them. Integers become int32 where all of them
-            fit (uint8 and the other small ones stay), booleans stay, memory maps stay whatever they are.
+        dtype: what floating-point numbers become, and integers for which int32 has no room (uint8 and the
+            other small ones stay, as do booleans); None leaves them, and memory maps, as they are.
 
     Returns:
-        An array of shape (samples, ...), or a tree of them.
+        An array of shape (samples, ...) in this machine's byte order, or a tree of them. A memory map stays
+        one, or becomes a `Mapped` where its numbers have another dtype.
 
     Raises:
-        DataError: ragged lists, text, objects, complex numbers or dates, a single number, a column of text.
+        DataError: ragged lists, text, objects, complex numbers or dates, a single number, a column of text, a
+            generator, a sparse matrix, a number beyond the range of `dtype`.
 
     Example:
         >>> as_arrays([[1, 2.5], [3, 4]]).dtype, as_arrays({"a": np.arange(3), "b": [True]})["a"].dtype
@@ -48,15 +49,13 @@ def as_arrays(x: Any, *, name: str = "x", dtype: DTypeLike | None = "float32") -
 x[0] has length 2. Pad them first.
     """
     if type(x) is np.ndarray:
-        _check_numbers(x, name)
-        return _narrow(x, dtype)
+        return _taken(x, name, dtype, x)
     if isinstance(x, dict):
         return {key: as_arrays(leaf, name=f"{name}[{key!r}]", dtype=dtype) for key, leaf in x.items()}
     if isinstance(x, (list, tuple)) and any(_is_leaf(item) for item in x):
         leaves = [as_arrays(leaf, name=f"{name}[{i}]", dtype=dtype) for i, leaf in enumerate(x)]
         return leaves if isinstance(x, list) else tuple(leaves)
-    array = _frame_array(x, name) if is_frame(x) else _array(x, name)
-    return array if isinstance(array, np.memmap) else _narrow(array, dtype)
+    return _taken(_frame_array(x, name) if is_frame(x) else _array(x, name), name, dtype, x)
 
 
 def sample_count(**trees: Any) -> int:
@@ -79,8 +78,8 @@ def sample_count(**trees: Any) -> int:
 
 
 def _surely_finite(array: np.ndarray, inner: Inner) -> bool:
-    """Whether the squares have a finite sum: it is known in half the time, but large numbers overflow."""
-    return array.dtype.char in "fd" and array.flags.c_contiguous and math.isfinite(inner(array, array))
+    """Whether the squares have a small sum: it is known in half the time, but those of large numbers do not."""
+    return array.dtype.char in "fd" and array.flags.c_contiguous and float(inner(array, array)) < _SQUARE
 
 
 def check_finite(
@@ -91,7 +90,7 @@ def check_finite(
     stop: int | None = None,
     inner: Inner = np.vdot,
 ) -> None:
-    """Makes sure that no number is NaN or infinite; reads a memory map in chunks.
+    """Makes sure that no number is NaN, infinite, or beyond the range of float32; reads a memory map in chunks.
 
     Args:
         name: what the message calls the array.
@@ -111,15 +110,10 @@ def check_finite(
     """
     if array.dtype.kind != "f":
         return
-    asked = array[start:stop]
-    if asked.size <= _CHUNK and _surely_finite(asked, inner):
-        return
-    rows = max(1, _CHUNK // max(1, math.prod(array.shape[1:])))
-    for first in range(start, start + len(asked), rows):
-        part = asked[first - start : first - start + rows]
-        if _surely_finite(part, inner):
+    for first, part in numbers.chunks(array, start, stop):
+        if array.dtype.isnative and _surely_finite(part, inner):
             continue
-        finite = np.isfinite(part)
+        finite = np.abs(part) <= numbers.LARGEST
         if not finite.all():
             index = np.argwhere(~finite)[0]
             index[0] += first
@@ -128,7 +122,7 @@ def check_finite(
 
 def column_names(x: Any) -> list[str] | None:
     """The names of the columns of a frame or series; None for anything else."""
-    return [name for name, _ in frame_columns(x)] if is_frame(x) else None
+    return frame_names(x) if is_frame(x) else None
 
 
 def train_validation_split(arrays: Any, fraction: float) -> tuple[Any, Any]:
@@ -168,22 +162,36 @@ def _is_leaf(item: object) -> bool:
 def _array(x: Any, name: str) -> np.ndarray:
     if isinstance(x, np.memmap):
         return x
+    if isinstance(x, Iterator) or hasattr(x, "toarray"):  # a generator, or a sparse matrix of SciPy
+        raise _no_array(x, name)
     try:
-        array = np.asarray(x)
-    except ValueError as error:
+        return np.asarray(numbers.foreign(x))
+    except (ValueError, TypeError, RuntimeError) as error:
         raise _ragged(x, name) or DataError(f"{name} expected an array of numbers: {error}.") from error
-    _check_numbers(array, name)
-    return array
 
 
 def _frame_array(frame: Any, name: str) -> np.ndarray:
-    columns = frame_columns(frame)
+    columns = [(column, numbers.native(values)) for column, values in frame_columns(frame)]
     if not columns:
         raise DataError(f"{name} expected a frame with columns, received one without.")
     for column, values in columns:
         _check_numbers(values, f"column {column!r} of {name}")
     is_series = not hasattr(frame, "columns")
     return columns[0][1] if is_series else np.stack([values for _, values in columns], axis=1)
+
+
+def _taken(array: np.ndarray, name: str, dtype: DTypeLike | None, x: Any) -> Any:
+    """An array or memory map made of x, its numbers checked and as wide as they should be."""
+    if not isinstance(array, np.memmap):
+        array = numbers.native(array)
+    _check_numbers(array, name)
+    if dtype is None:
+        return array if isinstance(array, np.memmap) else array.astype(numbers.width(array, array.dtype), copy=False)
+    try:
+        return numbers.taken(array, numbers.width(array, dtype))
+    except FloatingPointError:
+        check_finite(name, array, column_names(x))
+        raise
 
 
 def _check_numbers(array: np.ndarray, name: str) -> None:
@@ -201,12 +209,41 @@ def _no_numbers(array: np.ndarray, name: str) -> DataError:
             f"example `classes, y = np.unique(labels, return_inverse=True)`; for a table of text and numbers "
             f"use TableSchema."
         )
+    if array.dtype.kind == "O" and array.ndim:
+        return _no_number(array, name)
     if array.dtype.kind == "O":
-        return DataError(
-            f"{name} expected numbers, received Python objects (the first: {type(first).__name__}). Fill in "
-            f"what is missing, pad lists to one length, and convert to numbers."
-        )
+        return _no_array(first, name)
     return DataError(f"{name} expected numbers, received {array.dtype}. Convert it to float32 first.")
+
+
+def _no_number(array: np.ndarray, name: str) -> DataError:
+    """The first object that is no number, or that is one of more bits than NumPy has."""
+    place, value = next(
+        (place, value)
+        for place, value in np.ndenumerate(array)
+        if not isinstance(value, float | int | np.number) or (isinstance(value, int) and not -(2**63) <= value < 2**64)
+    )
+    where = f"{name}[{', '.join(map(str, place))}]"
+    if value is None or type(value).__name__ == "NAType":
+        return DataError(f"{name} expected numbers, received {value} at {where}. Fill it in or remove its row.")
+    if isinstance(value, int):
+        return DataError(f"{name} expected numbers of up to 64 bits, received {value} at {where}. Make it a float.")
+    advice = " Pad lists to one length." if isinstance(value, list | tuple | np.ndarray) else ""
+    return DataError(
+        f"{name} expected numbers, received Python objects (the first: {type(value).__name__} at {where}).{advice}"
+    )
+
+
+def _no_array(x: Any, name: str) -> DataError:
+    kind = type(x).__name__
+    if isinstance(x, Iterator):
+        return DataError(
+            f"{name} expected an array, list or frame, received a {kind}. Only fit and evaluate take batches one "
+            f"after another; for other calls put them into one array, for example np.concatenate(list(batches))."
+        )
+    if hasattr(x, "toarray"):
+        return DataError(f"{name} expected a dense array, received the sparse {kind}. Give {name}.toarray().")
+    return DataError(f"{name} expected an array, list or frame of numbers, received {kind}.")
 
 
 def _ragged(rows: Any, name: str) -> DataError | None:
@@ -222,15 +259,6 @@ def _ragged(rows: Any, name: str) -> DataError | None:
                 f"{there}. Pad them first."
             )
     return next(filter(None, (_ragged(row, f"{name}[{i}]") for i, row in enumerate(rows))), None)
-
-
-def _narrow(array: np.ndarray, dtype: DTypeLike | None) -> np.ndarray:
-    if array.dtype.kind == "f":
-        return array if dtype is None else array.astype(dtype, copy=False)
-    wide = array.dtype.kind in "iu" and array.dtype.itemsize >= 4
-    if wide and (not array.size or (array.min() >= _INT32.min and array.max() <= _INT32.max)):
-        return array.astype(np.int32, copy=False)
-    return array
 
 
 def _leaves(tree: Any, path: str) -> Iterator[tuple[str, np.ndarray]]:
@@ -256,7 +284,7 @@ def _sliced(tree: Any, part: slice) -> Any:
 def _not_finite(name: str, array: np.ndarray, index: tuple[int, ...], columns: list[str] | None) -> DataError:
     place = f"{name}[{', '.join(map(str, index))}]"
     column = f", column {columns[index[-1]]!r}" if columns and len(index) > 1 else ""
-    return DataError(
-        f"{name} expected finite numbers, received {array[index]} at {place} (row {index[0]}{column}). "
-        f"Fill such cells in or remove their rows."
-    )
+    where = f"received {array[index]} at {place} (row {index[0]}{column})."
+    if np.isfinite(array[index]):
+        return DataError(f"{name} expected numbers up to {numbers.LARGEST:.2g}, {where} Scale them down.")
+    return DataError(f"{name} expected finite numbers, {where} Fill such cells in or remove their rows.")

@@ -7,6 +7,7 @@ and a table that does not fit is refused with the column and the line.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from neuroloom.data.columns import (
 from neuroloom.data.config_reader import Fields
 from neuroloom.data.csvfile import read_csv
 from neuroloom.data.frames import Table, as_table
+from neuroloom.data.kinds import Kind, column_kinds, kind_notes
 from neuroloom.data.targets import Label, Target, Task, fit_target, target_from_config
 from neuroloom.errors import DataError, nearest
 
@@ -35,13 +37,20 @@ class TableSchema:
 
     Columns of numbers are filled in with their median and standardised, columns of text become one feature
     for each category; where training cells were missing, one more feature says which. Empty, constant and
-    identifier-like columns are dropped, and `notes` says so. An empty cell, `?`, `NA`, `NaN`, `nan`, `null`
-    and `NULL` are missing values.
+    identifier-like columns are dropped, and `notes` says so: texts that are nearly all different, and whole
+    numbers that count the rows (without gaps in any order, rising down the first column, or all different in
+    a column named like id, customer_id or index), unless no other column is left.
+
+    What a column is, is decided here and kept: later tables are read as the training table was. An empty cell,
+    `?`, `NA`, `NaN`, `nan`, `null` and `NULL` are missing values; among numbers also `N/A`, `n/a`, `na`, `NAN`,
+    `#N/A`, `None` and `-`. Numbers may have decimal commas and marks between thousands where the whole column
+    agrees. Whole numbers with leading zeros, or with more digits than float64 holds, are text. Class labels are
+    the texts, whole numbers or booleans of the table, unchanged.
 
     Attributes:
         columns: the columns that became features, in the order of the table.
         target: the column to predict.
-        notes: what was dropped and why, one sentence each.
+        notes: what was dropped and why, and what is read in an unusual way, one sentence each.
 
     Example:
         >>> table = as_table({"age": [20, 40, 60, 40], "city": ["Riga", "Oslo", "Riga", "Oslo"],
@@ -62,7 +71,9 @@ class TableSchema:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, table: Any, target: str, task: Task | None = None) -> TableSchema:
+    def fit(
+        cls, table: Any, target: str, task: Task | None = None, kinds: Mapping[str, Kind] | None = None
+    ) -> TableSchema:
         """Learns from a training table.
 
         Args:
@@ -70,15 +81,18 @@ class TableSchema:
             target: the name of the column to predict.
             task: `"binary"`, `"multiclass"` or `"regression"`. None decides: text, booleans and at most 20
                 different whole numbers, each twice on average, are classes; all else is a value.
+            kinds: what the columns are, where the table is a part of one that decided it; None decides.
 
         Raises:
             DataError: no such column, a missing target cell, one class only, words in a column of numbers
                 (fewer than 5 % of its cells), or no column left to learn from.
             ConfigurationError: there is no such task.
         """
-        table = as_table(table)
-        goal = fit_target(read_cells(table, target), task)
-        columns, notes = _fit_columns(table, target)
+        table, target = as_table(table), str(target)  # pandas has columns whose names are numbers
+        table.column(target)  # refuses a name that is not there
+        kinds = kinds or column_kinds(table)
+        goal = fit_target(table, target, kinds[target], task)
+        columns, notes = _fit_columns(table, target, kinds)
         if not columns:
             raise DataError(f"The table has no column to predict {target!r} from. {' '.join(notes)}".strip())
         return cls(columns, goal, notes)
@@ -105,7 +119,7 @@ class TableSchema:
             DataError: a column is lacking, or a cell of a column of numbers is none.
         """
         table = self._known(table)
-        parts = [column.transform(read_cells(table, column.name)) for column in self.columns]
+        parts = [column.transform(read_cells(table, column.name, column.spelling)) for column in self.columns]
         return np.concatenate(parts, axis=1)
 
     def transform_target(self, table: Any) -> np.ndarray:
@@ -114,7 +128,7 @@ class TableSchema:
         Raises:
             DataError: the column is lacking, or a cell is missing, not a number, or not a class of training.
         """
-        return self.target.transform(read_cells(as_table(table), self.target.name))
+        return self.target.transform(read_cells(as_table(table), self.target.name, self.target.spelling))
 
     def inverse_target(self, array: np.ndarray) -> np.ndarray:
         """Labels of class numbers, or values of standardised ones, in the shape of `array`.
@@ -131,7 +145,7 @@ class TableSchema:
         """
         table = self._known(table)
         columns = [column for column in self.columns if isinstance(column, CategoricalColumn)]
-        counts = {column.name: column.unknown(read_cells(table, column.name)) for column in columns}
+        counts = {column.name: column.unknown(read_cells(table, column.name, None)) for column in columns}
         return {name: count for name, count in counts.items() if count}
 
     def to_config(self) -> dict[str, Any]:
@@ -169,14 +183,25 @@ class TableSchema:
         return table
 
 
-def _fit_columns(table: Table, target: str) -> tuple[tuple[FeatureColumn, ...], tuple[str, ...]]:
-    columns, notes = [], []
+def _fit_columns(
+    table: Table, target: str, kinds: Mapping[str, Kind]
+) -> tuple[tuple[FeatureColumn, ...], tuple[str, ...]]:
+    """The columns that teach something, and the notes."""
+    columns: list[FeatureColumn] = []
+    counting: list[FeatureColumn] = []
+    notes: list[str] = []
     for name in table.names:
         if name == target:
             continue
-        cells = read_cells(table, name)
+        cells = read_cells(table, name, kinds[name].reading)
         if reason := why_dropped(cells):
             notes.append(f"Column {name!r} was dropped: {reason}.")
         else:
-            columns.append(fit_column(cells))
-    return tuple(columns), tuple(notes)
+            (counting if kinds[name].numbers_rows else columns).append(fit_column(cells))
+    if columns:
+        notes += [f"Column {one.name!r} was dropped: its whole numbers only number the rows." for one in counting]
+    else:
+        notes += [f"Column {one.name!r} may only number the rows; no other is left to learn from." for one in counting]
+    used = {one.name for one in columns or counting}
+    read = {name: kind for name, kind in kinds.items() if name in used or name == target}
+    return tuple(columns or counting), (*notes, *kind_notes(read))

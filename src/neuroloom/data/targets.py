@@ -7,9 +7,11 @@ from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
-from neuroloom.data.cells import Cells
-from neuroloom.data.columns import category_limit, holds_numbers, mean_and_scale
+from neuroloom.data.cells import PLAIN, SPELLINGS, Cells, parse_number, read_cells
+from neuroloom.data.columns import category_limit, mean_and_scale
 from neuroloom.data.config_reader import Fields, kind_of
+from neuroloom.data.frames import Table
+from neuroloom.data.kinds import Kind
 from neuroloom.errors import ConfigurationError, DataError, nearest
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -19,28 +21,32 @@ TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
 MOST_CLASSES = 20
 """A target of more different whole numbers than this is taken for values, not for classes."""
 
+_INT64 = np.iinfo(np.int64).max
+
 
 @dataclass(frozen=True)
 class ClassTarget:
-    """Classes, numbered in sorted order.
+    """Classes, numbered in sorted order (texts that are all numbers in the order of these).
 
     Attributes:
         name: of the column.
         task: `"binary"` or `"multiclass"`.
-        classes: the label of each number.
+        classes: the label of each number, as the table has it.
     """
 
     name: str
     task: Task
     classes: tuple[Label, ...]
 
+    spelling: ClassVar[None] = None  # labels are no numbers, whatever they look like
+
     @classmethod
     def fit(cls, cells: Cells, task: Task | None) -> ClassTarget:
         """Learns the classes; see `fit_target`."""
-        classes = tuple(sorted(set(_labels(cells))))
+        classes = tuple(_in_order(set(_labels(cells))))
         if len(classes) < 2:
             raise DataError(f"target {cells.name!r} expected two classes or more, received only {classes[0]!r}.")
-        if _holds_words(cells) and len(classes) > category_limit(len(cells.values)):
+        if isinstance(classes[0], str) and len(classes) > category_limit(len(cells.values)):
             raise DataError(
                 f"target {cells.name!r} expected classes, received {len(classes)} different texts in "
                 f"{len(cells.values)} rows. Choose another column."
@@ -57,7 +63,7 @@ class ClassTarget:
         """
         _check_filled(cells)
         numbers = {str(label): i for i, label in enumerate(self.classes)}
-        labels = np.array([numbers.get(str(label), -1) for label in _labels(cells)], dtype=np.int32)
+        labels = np.array([numbers.get(label or "", -1) for label in cells.texts()], dtype=np.int32)
         if (labels < 0).any():
             row = int(np.argmax(labels < 0))
             raise DataError(
@@ -83,7 +89,8 @@ class ClassTarget:
                 f"target {self.name!r} expected class numbers from 0 to {len(self.classes) - 1}, received "
                 f"{numbers.min()} to {numbers.max()}."
             )
-        return np.array(self.classes)[numbers]
+        exact = all(abs(label) <= _INT64 for label in self.classes if isinstance(label, int))
+        return np.array(self.classes, None if exact else object)[numbers]
 
     def to_config(self) -> dict[str, Any]:
         """The target as JSON."""
@@ -97,11 +104,13 @@ class ValueTarget:
     Attributes:
         name: of the column.
         mean, scale: of the training cells.
+        spelling: how its numbers are written.
     """
 
     name: str
     mean: float
     scale: float
+    spelling: str = PLAIN
 
     task: ClassVar[Task] = "regression"
     classes: ClassVar[tuple[Label, ...]] = ()
@@ -112,7 +121,7 @@ class ValueTarget:
         values = cells.check_numbers()
         if np.ptp(values) == 0:
             raise DataError(f"target {cells.name!r} expected different values, received only {values[0]:g}.")
-        return cls(cells.name, *mean_and_scale(cells.name, values))
+        return cls(cells.name, *mean_and_scale(cells.name, values), cells.spelling or PLAIN)
 
     def transform(self, cells: Cells) -> np.ndarray:
         """Standardised values of shape (rows,), float32.
@@ -135,7 +144,7 @@ class ValueTarget:
 Target = ClassTarget | ValueTarget
 
 
-def fit_target(cells: Cells, task: Task | None) -> Target:
+def fit_target(table: Table, name: str, kind: Kind, task: Task | None) -> Target:
     """Decides what is to be predicted, unless `task` says it.
 
     Text and booleans are classes. Whole numbers are classes if at most 20 of them are different, and each
@@ -149,6 +158,7 @@ def fit_target(cells: Cells, task: Task | None) -> Target:
         raise ConfigurationError(
             f"task expected one of {', '.join(TASKS)}, received {task!r}. {nearest(str(task), TASKS)}"
         )
+    cells = read_cells(table, name, (kind.spelling or PLAIN) if task == "regression" else kind.reading)
     _check_filled(cells)
     classes = task != "regression" if task else _looks_like_classes(cells)
     return ClassTarget.fit(cells, task) if classes else ValueTarget.fit(cells)
@@ -161,8 +171,9 @@ def target_from_config(config: Any, path: str) -> Target:
         DataError: anything is not as it was written; the message names the path inside the JSON.
     """
     if kind_of(config, path, ("classes", "values")) == "values":
-        fields = Fields(config, path, ("kind", "name", "mean", "scale"))
-        return ValueTarget(fields.text("name"), fields.number("mean"), fields.positive("scale"))
+        fields = Fields(config, path, ("kind", "name", "mean", "scale", "spelling"))
+        numbers = fields.number("mean"), fields.positive("scale")
+        return ValueTarget(fields.text("name"), *numbers, fields.choice("spelling", SPELLINGS))
     fields = Fields(config, path, ("kind", "name", "task", "classes"))
     task, classes = fields.choice("task", ("binary", "multiclass")), fields.labels("classes")
     if task == "binary" and len(classes) > 2:
@@ -170,33 +181,42 @@ def target_from_config(config: Any, path: str) -> Target:
     return ClassTarget(fields.text("name"), cast(Task, task), classes)
 
 
-def _holds_words(cells: Cells) -> bool:
-    """Whether some cell is text or a boolean."""
-    return bool(cells.words.any())
-
-
 def _looks_like_classes(cells: Cells) -> bool:
-    if not holds_numbers(cells):
+    if cells.spelling is None:
         return True
-    different = np.unique(cells.numbers)
+    different = np.unique(cells.check_numbers())
     whole = bool((different == np.round(different)).all())
     return whole and len(different) <= min(MOST_CLASSES, max(2, len(cells.values) // 2))
 
 
 def _labels(cells: Cells) -> list[Any]:
-    """Booleans, whole numbers or texts, all of one type."""
-    if cells.values.dtype.kind == "b":
-        return cells.values.tolist()
-    if _holds_words(cells):
-        return [cells.text(row) for row in range(len(cells.values))]
-    fractions = cells.numbers != np.round(cells.numbers)
+    """Booleans, whole numbers or texts, all of one type, as the table has them."""
+    labels = cells.values.tolist()
+    types = {type(label) for label in labels}
+    if float in types and types <= {float, int}:
+        _check_whole(cells)
+        return [int(label) for label in labels]
+    if types in ({bool}, {int}):
+        return labels
+    return [cells.text(row) for row in range(len(labels))]
+
+
+def _check_whole(cells: Cells) -> None:
+    values = cells.values.astype(np.float64)
+    fractions = values != np.round(values)
     if fractions.any():
         row = int(np.argmax(fractions))
         raise DataError(
             f"target {cells.name!r} {cells.table.where(row)} expected a class (text or a whole number), "
-            f"received {cells.numbers[row]:g}. Is the task 'regression'?"
+            f"received {values[row]:g}. Is the task 'regression'?"
         )
-    return [int(number) for number in cells.numbers]
+
+
+def _in_order(labels: set[Any]) -> list[Any]:
+    """Labels in their order, which for texts that are all numbers is that of the numbers."""
+    if all(isinstance(label, str) and parse_number(label) is not None for label in labels):
+        return sorted(labels, key=lambda label: (parse_number(label), label))
+    return sorted(labels)
 
 
 def _check_filled(cells: Cells) -> None:

@@ -16,6 +16,7 @@ Set `NEUROLOOM_DATA` to a folder that holds the files (`mnist/train-images-idx3-
 to work offline.
 """
 
+from neuroloom.calls import public
 from neuroloom.datasets import (
     breast_cancer,
     cifar10,
@@ -41,3 +42,5 @@ __all__ = [
     "shakespeare",
     "wine",
 ]
+
+public(__name__)

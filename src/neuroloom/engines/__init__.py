@@ -4,8 +4,8 @@ The package is also the function that lists them, `neuroloom.engines()`.
 """
 
 import sys
-from types import ModuleType
 
+from neuroloom.calls import Public
 from neuroloom.engines import dispatch
 from neuroloom.engines.base import Engine, Spec, Windows
 from neuroloom.engines.dispatch import EngineInfo, current, engine, engines, installed, load, of, resolve, use
@@ -16,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Listing(ModuleType):
+class _Listing(Public):
     """The package, callable: the module and the function would otherwise fight for one name."""
 
     def __call__(self) -> list[EngineInfo]:

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neuroloom import tree
-from neuroloom.errors import EngineError
+from neuroloom.errors import DataError, EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
 
@@ -54,6 +54,21 @@ def default_width(x: Any) -> np.ndarray:
     """Python numbers as an array: floats have 32 bits here, on every engine."""
     array = np.asarray(x)
     return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def axes_of(part: Any) -> int:
+    """How many axes of an array one part of an index stands for."""
+    if part is None or part is Ellipsis:
+        return 0
+    return part.ndim if "bool" in str(getattr(part, "dtype", "")) else 1
+
+
+def numbers(array: np.ndarray) -> np.ndarray:
+    """The array, if it holds numbers or truths; text, None and other objects are refused."""
+    if array.dtype.kind in "OUSmM":
+        received = f"{array.flat[0]!r:.60}" if array.size else f"an array of {array.dtype}"
+        raise DataError(f"Expected an array of numbers, received {received}. Encode text and dates as numbers first.")
+    return array
 
 
 class Engine(ABC):
@@ -160,17 +175,35 @@ class Engine(ABC):
         log.append(row)
         return log
 
-    def read_log(self, log: Any, rows: int) -> np.ndarray:
-        """The first rows of a log, float32; waits until they exist."""
-        return np.asarray([[float(value) for value in row] for row in log[:rows]], np.float32)
+    def end_log(self, log: Any, weights: list[Array]) -> Any:
+        """The log, and behind its rows whether all numbers of these arrays are finite."""
+        log.append(all(bool(self.xp.all(self.xp.isfinite(w))) for w in weights))
+        return log
+
+    def read_log(self, log: Any, rows: int) -> tuple[np.ndarray, bool]:
+        """The first rows of an ended log, float32, and what `end_log` found; waits until they exist."""
+        *found, finite = log
+        return self.stacked(found[:rows]), finite
+
+    def stacked(self, rows: list[list[Array]]) -> np.ndarray:
+        """Rows of scalars as an array, float32."""
+        return np.asarray([[float(value) for value in row] for row in rows], np.float32)
 
     def is_finite(self, x: Array) -> Any:
         """Whether a scalar is neither infinite nor NaN, in a form that `guarded` and `loop` take."""
         return math.isfinite(x)
 
+    def kept(self, values: Tree) -> Tree:
+        """`values` as they are now, where steps overwrite the arrays that they are given: copies."""
+        return values
+
     def wait(self, values: Tree) -> Tree:
         """Return `values` once they exist (engines that compute in the background block here)."""
         return values
+
+    def apart(self, x: Array, others: list[Any]) -> Array:
+        """x, copied where it lies in the memory of others."""
+        return x
 
     def inner(self, a: np.ndarray, b: np.ndarray) -> float:
         """The inner product of two contiguous arrays of one shape, of the host's memory."""
@@ -251,8 +284,16 @@ class Engine(ABC):
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
 
+    def abs(self, x: Array) -> Array:
+        """|x|; the derivative at 0 is 0."""
+        return self.xp.abs(x)
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        """x, but at least `low` and at most `high`, None: no bound; the derivative at a bound is 1."""
+        return self.xp.clip(x, low, high)
+
     def relu(self, x: Array) -> Array:
-        """max(x, 0)."""
+        """max(x, 0); the derivative at 0 is 0."""
         return self.xp.where(x > 0, x, 0 * x)
 
     def sigmoid(self, x: Array) -> Array:

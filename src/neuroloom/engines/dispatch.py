@@ -30,6 +30,8 @@ _loaded: dict[str, Engine] = {}
 _default: str | None = None
 _local: contextvars.ContextVar[str | None] = contextvars.ContextVar("engine", default=None)
 _engine_of_type: dict[type, Engine | None] = {}
+_forked: set[str] = set()
+"""Engines that a process above this one had loaded when it forked."""
 
 
 def load(name: str) -> Engine:
@@ -39,9 +41,27 @@ def load(name: str) -> Engine:
         return found
     if name not in INSTALL:
         raise UnknownNameError(f"Unknown engine {name!r}. {nearest(str(name), INSTALL)}")
+    if name in _forked:
+        raise EngineError(
+            f"This process was forked from one that had loaded the engine {name!r}. A fork does not copy its "
+            f"threads, so computing here could wait forever. Start processes with "
+            f"multiprocessing.get_context('spawn'), or fork before the engine is used."
+        )
     if not installed(name):
         raise EngineError(f"The engine {name!r} is not installed. Install it with: {INSTALL[name]}")
     return _loaded.setdefault(name, importlib.import_module(f"neuroloom.engines.{name}").ENGINE)
+
+
+def _forget_threads() -> None:
+    """In a forked child: engines with threads are not there, so that asking for one says so and nothing waits."""
+    _forked.update(name for name in _loaded if name != "numpy")
+    for name in _forked:
+        _loaded.pop(name, None)
+    _engine_of_type.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 @functools.cache

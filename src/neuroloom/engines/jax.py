@@ -15,7 +15,8 @@ from jax import lax
 
 from neuroloom import tree
 from neuroloom.engines import dispatch, jax_cache, jax_options, jax_products, jax_recurrent, jax_windows
-from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width, numbers
+from neuroloom.errors import DataError
 from neuroloom.typing import Array, Function, Key, Tree
 
 NARROW = {"float64": "float32", "int64": "int32", "uint64": "uint32"}
@@ -58,9 +59,11 @@ class JaxEngine(Engine):
                 return x  # what asarray does too, in 20 times as long
         else:
             other = dispatch.of_type(type(x))
-            x = other.to_numpy(x) if other is not None else default_width(x)
+            x = numbers(other.to_numpy(x) if other is not None else default_width(x))
         dtype = dtype or str(x.dtype)
-        dtype = dtype if jax.config.read("jax_enable_x64") else NARROW.get(dtype, dtype)
+        if dtype in NARROW and not jax.config.read("jax_enable_x64"):
+            dtype = NARROW[dtype]
+            _check_room(x, dtype)
         if isinstance(x, np.ndarray) and x.nbytes >= LARGE and _on_cpu():
             copy = aligned(x.shape, dtype)
             np.copyto(copy, x, casting="unsafe")
@@ -109,13 +112,18 @@ class JaxEngine(Engine):
         return total[0] + total[1]
 
     def new_log(self, rows: int, columns: int) -> Array:
-        return jnp.zeros((rows, columns), jnp.float32)
+        return jnp.zeros((rows + 1, columns), jnp.float32)
 
     def put_row(self, log: Array, i: Any, row: list[Array]) -> Array:
         return lax.dynamic_update_index_in_dim(log, jnp.stack(row).astype(jnp.float32), i, 0)
 
-    def read_log(self, log: Array, rows: int) -> np.ndarray:
-        return np.array(log)[:rows]
+    def end_log(self, log: Array, weights: list[Array]) -> Array:
+        finite = functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(w)) for w in weights], jnp.asarray(True))
+        return log.at[-1].set(finite)
+
+    def read_log(self, log: Array, rows: int) -> tuple[np.ndarray, bool]:
+        values = np.array(log)
+        return values[:rows], bool(values[-1, 0])
 
     def is_finite(self, x: Array) -> Array:
         return jnp.isfinite(x)
@@ -160,6 +168,13 @@ class JaxEngine(Engine):
         return tree.map(lambda s: Spec(tuple(s.shape), str(s.dtype)), jax.eval_shape(fn, *shapes))
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
+
+    def abs(self, x: Array) -> Array:
+        return x * lax.stop_gradient(jnp.sign(x))  # JAX takes 1 for the derivative of its own at 0
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        x = x if low is None else jnp.where(x < low, low, x)  # JAX takes 1/2 for the derivative of its own at a bound
+        return x if high is None else jnp.where(x > high, high, x)
 
     def relu(self, x: Array) -> Array:
         return jax.nn.relu(x)
@@ -269,6 +284,18 @@ def _binary_crossentropy_tangent(values: tuple[Array, Array], tangents: tuple[Ar
 
 def _words(seed: int) -> np.ndarray:
     return np.array([seed >> 32 & 0xFFFFFFFF, seed & 0xFFFFFFFF], np.uint32)
+
+
+def _check_room(x: Any, dtype: str) -> None:
+    """That no whole number is stored as another one."""
+    if isinstance(x, np.ndarray) and x.dtype.kind in "iu" and "int" in dtype and x.size:
+        room = np.iinfo(dtype)
+        low, high = int(x.min()), int(x.max())
+        if low < room.min or high > room.max:
+            raise DataError(
+                f"JAX stores whole numbers in 32 bits (from {room.min} to {room.max}), received "
+                f"{low if low < room.min else high}. Give such numbers as floats."
+            )
 
 
 def _on_cpu() -> bool:

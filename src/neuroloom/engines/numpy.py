@@ -10,7 +10,7 @@ import numpy as np
 
 from neuroloom import tree
 from neuroloom.engines import dispatch
-from neuroloom.engines.base import Engine, Spec, Windows, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, default_width, numbers
 from neuroloom.typing import Array, Function, Key, Tree
 
 
@@ -30,12 +30,15 @@ class NumpyEngine(Engine):
 
     def asarray(self, x: Any, dtype: str | None = None) -> np.ndarray:
         if type(x) is np.ndarray and dtype is None:
-            return x
+            return numbers(x)
         other = dispatch.of_type(type(x))
-        return np.asarray(default_width(x) if other is None else other.to_numpy(x), dtype=dtype)
+        return np.asarray(numbers(default_width(x) if other is None else other.to_numpy(x)), dtype=dtype)
 
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)
+
+    def apart(self, x: np.ndarray, others: list[Any]) -> np.ndarray:
+        return x.copy() if any(np.may_share_memory(x, a) for a in others if isinstance(a, np.ndarray)) else x
 
     def astype(self, x: Any, dtype: str) -> np.ndarray:
         return np.asarray(x, dtype=dtype)  # a full sum is a NumPy scalar, which xp.astype refuses

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from neuroloom import tree
 from neuroloom.engines import dispatch, torch_lstm
-from neuroloom.engines.base import Engine, Spec, Windows, default_width
+from neuroloom.engines.base import Engine, Spec, Windows, axes_of, default_width, numbers
 from neuroloom.engines.torch_lists import Lists
 from neuroloom.engines.torch_memory import keep_freed_memory
 from neuroloom.engines.torch_record import Recorded, compiled
@@ -25,7 +25,16 @@ _MASK = (1 << 64) - 1
 
 _LONG = 1 << 16
 """Numbers from which an inner product on all cores takes less time than NumPy's, which is on one."""
+_FLOATS = {torch.float16, torch.float32, torch.float64}
+"""The floating-point numbers that NumPy has too; bfloat16 and the like become float32 there."""
 _lists = Lists()
+
+
+def _shares(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two tensors lie in one piece of memory; inside a transformation (vmap, grad) none is the caller's."""
+    if torch._C._functorch.maybe_current_level() is not None:
+        return False
+    return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
 class TorchEngine(Engine):
@@ -57,6 +66,7 @@ class TorchEngine(Engine):
             if type(x) is not np.ndarray:
                 other = dispatch.of_type(type(x))
                 x = default_width(x) if other is None else other.to_numpy(x)
+            x = numbers(x)
             x = torch.from_numpy(x if x.flags.writeable else x.copy())
         wanted = x.dtype if dtype is None else getattr(torch, dtype)
         if x.dtype is wanted and x.device.type == _device():
@@ -64,7 +74,14 @@ class TorchEngine(Engine):
         return x.to(device=_device(), dtype=wanted)
 
     def to_numpy(self, x: Any) -> np.ndarray:
-        return x.numpy(force=True) if isinstance(x, torch.Tensor) else np.asarray(x)
+        if not isinstance(x, torch.Tensor):
+            return np.asarray(x)
+        if x.dtype.is_floating_point and x.dtype not in _FLOATS:
+            x = x.float()
+        return x.numpy(force=True)
+
+    def apart(self, x: torch.Tensor, others: list[Any]) -> torch.Tensor:
+        return x.clone() if any(_shares(x, a) for a in others if isinstance(a, torch.Tensor)) else x
 
     def dtype_name(self, x: Array) -> str:
         return str(x.dtype).removeprefix("torch.")
@@ -84,9 +101,19 @@ class TorchEngine(Engine):
     def zero_sum(self, shape: tuple[int, ...]) -> Array:
         return torch.zeros(shape, dtype=torch.float64, device=_device())
 
-    def read_log(self, log: Any, rows: int) -> np.ndarray:
-        columns = [torch.stack(column).detach().float() for column in zip(*log[:rows], strict=True)]
+    def end_log(self, log: Any, weights: list[Array]) -> Any:
+        if weights and not torch.stack([w.sum() for w in weights]).isfinite().all():  # or large numbers overflow
+            return super().end_log(log, weights)
+        return [*log, True]
+
+    def stacked(self, rows: list[list[Array]]) -> np.ndarray:
+        if not rows:
+            return super().stacked(rows)
+        columns = [torch.stack(column).detach().float() for column in zip(*rows, strict=True)]
         return torch.stack(columns, dim=1).cpu().numpy()
+
+    def kept(self, values: Tree) -> Tree:
+        return tree.map(lambda v: v.clone() if isinstance(v, torch.Tensor) else v, values)
 
     def wait(self, values: Tree) -> Tree:
         if torch.cuda.is_available():
@@ -177,7 +204,7 @@ class TorchEngine(Engine):
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
     def getitem(self, x: Array, index: Any) -> Array:
-        return x[index] if isinstance(index, torch.Tensor) else _getitem(x, index)
+        return x[index] if isinstance(index, torch.Tensor) and index.ndim else _getitem(x, index)
 
     def gather(self, x: Array, index: Array) -> Array:
         if index.ndim == 1:
@@ -332,9 +359,12 @@ def _number(a: torch.Tensor, scale: Any) -> tuple[torch.Tensor, float]:
 
 
 def _getitem(x: torch.Tensor, index: Any) -> torch.Tensor:
-    """x[index]; PyTorch has no slices with a negative step, so their axes are flipped first."""
+    """x[index]; PyTorch has no slices with a negative step, so their axes are flipped first.
+
+    A number that is a tensor stays one: PyTorch would take its value, which a recorded program must not.
+    """
     parts = list(index) if isinstance(index, tuple) else [index]
-    used = sum(_axes(part) for part in parts)
+    used = sum(axes_of(part) for part in parts)
     axis = 0
     for i, part in enumerate(parts):
         if isinstance(part, slice) and (part.step or 1) < 0:
@@ -342,15 +372,11 @@ def _getitem(x: torch.Tensor, index: Any) -> torch.Tensor:
             at = range(n)[part]
             x = x.flip(axis)
             parts[i] = slice(n - 1 - at.start, max(n - 1 - at.stop, 0), -at.step)
-        axis += x.ndim - used if part is Ellipsis else _axes(part)
+        elif isinstance(part, torch.Tensor) and part.ndim == 0 and part.dtype is not torch.bool:
+            number = torch.where(part < 0, part + x.shape[axis], part)
+            x, parts[i] = x.index_select(axis, number.reshape(1)), 0
+        axis += x.ndim - used if part is Ellipsis else axes_of(part)
     return x[tuple(parts)] if isinstance(index, tuple) else x[parts[0]]
-
-
-def _axes(part: Any) -> int:
-    """How many axes of x one part of an index stands for."""
-    if part is None or part is Ellipsis:
-        return 0
-    return part.ndim if getattr(part, "dtype", None) in (torch.bool, np.dtype(bool)) else 1
 
 
 def _channels_first(x: torch.Tensor) -> torch.Tensor:

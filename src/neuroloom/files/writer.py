@@ -14,6 +14,9 @@ import numpy as np
 from neuroloom.errors import ModelFileError
 from neuroloom.files.format import FORMAT, VERSION, record_digest, to_text, weights_digest
 
+OTHER_FORMATS = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".pb", ".onnx", ".npz", ".npy", ".pkl", ".pickle")
+"""Endings of files that other programs write and read."""
+
 
 def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], record: Mapping[str, Any]) -> None:
     """Write weights and their record so that at every moment the old or the new file is whole.
@@ -21,10 +24,12 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], record
     The bytes go to a file beside the target, are flushed to disk, and take the target's name in one move.
 
     Raises:
-        ModelFileError: the folder is missing or cannot be written to; an older file then stays as it was.
+        ModelFileError: the folder is missing or cannot be written to, or the name promises another format; an older
+            file then stays as it was.
     """
     import safetensors.numpy
 
+    _refuse_other_formats(Path(path))
     text = to_text(record)
     metadata = {
         "format": FORMAT,
@@ -35,6 +40,15 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], record
     }
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     replace_file(Path(path), _ordered(safetensors.numpy.save(contiguous, metadata)))
+
+
+def _refuse_other_formats(path: Path) -> None:
+    """A name is a promise to the program that opens the file."""
+    if path.suffix.lower() in OTHER_FORMATS:
+        wanted = path.with_suffix(".safetensors").name
+        raise ModelFileError(
+            path, f"would hold safetensors, not what {path.suffix} says.", f"Choose a name such as {wanted!r}."
+        )
 
 
 def _ordered(content: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """Layers: frozen dataclasses with pure functions."""
 
+from neuroloom.calls import public
 from neuroloom.layers.base import Layer, Weight
 from neuroloom.layers.convolutional import AveragePooling2D, Conv2D, GlobalAveragePooling2D, MaxPooling2D
 from neuroloom.layers.core import (
@@ -14,7 +15,8 @@ from neuroloom.layers.core import (
     Multiply,
     Reshape,
 )
-from neuroloom.layers.network import Input, Network
+from neuroloom.layers.input import Input
+from neuroloom.layers.network import Network
 from neuroloom.layers.normalization import BatchNormalization
 from neuroloom.layers.recurrent import LSTM, SimpleRNN
 from neuroloom.layers.run import Context, Run, Weights
@@ -26,3 +28,5 @@ __all__ = [
     "Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "BatchNormalization",
     "SimpleRNN", "LSTM", "Add", "Multiply", "Average", "Concatenate",
 ]  # fmt: skip
+
+public(__name__)

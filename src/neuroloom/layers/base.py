@@ -51,7 +51,7 @@ from neuroloom.layers.parts import Version, parts_of
 from neuroloom.layers.run import Context, Run, Weights, arrays_in, here
 from neuroloom.layers.variables import Variable, Variables, has_variable, values_of
 from neuroloom.ops.graph import Node, has_node, record
-from neuroloom.typing import Array, Key, Shape, Tree
+from neuroloom.typing import Array, Shape, Tree
 
 FREE = 1009
 """The length that stands for a free axis while a layer that holds layers is traced to find their weights."""
@@ -558,7 +558,9 @@ class Layer(Configured, kind="layer"):
         if not self.has_own_init:
             return own
         kept = {k: v for k, v in vars(self).items() if k not in _FRAME and k not in names and k != "name"}
-        weights = tuple((n, w.shape, w.dtype, w.trainable, config.signature(w.regularizer)) for n, w in self.specs.items())
+        weights = tuple(
+            (n, w.shape, w.dtype, w.trainable, config.signature(w.regularizer)) for n, w in self.specs.items()
+        )
         return own, parts.attribute_signature(kept), weights
 
     def copied(self, memo: dict[int, Any], number: Callable[[Any], Any] | None = None) -> Layer:

@@ -13,7 +13,7 @@ from neuroloom.layers.base import Layer, Weight, show_shape
 from neuroloom.layers.parts import Version
 from neuroloom.layers.run import Context, Weights
 from neuroloom.ops.graph import Node, has_node, select, substitute, topological, walk
-from neuroloom.typing import Array, Tree
+from neuroloom.typing import Array
 
 Found = TypeVar("Found")
 

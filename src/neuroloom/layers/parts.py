@@ -99,9 +99,7 @@ def named(found: list[Layer], where: str) -> dict[str, Layer]:
     given = [layer.name for layer in found if layer.name]
     for name in given:
         if given.count(name) > 1:
-            raise ConfigurationError(
-                f"Two different layers have the name {name!r}; names in a {where} are unique."
-            )
+            raise ConfigurationError(f"Two different layers have the name {name!r}; names in a {where} are unique.")
     names: dict[str, Layer] = {}
     taken = set(given)
     for layer in found:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from neuroloom.calls import friendly, friendly_methods
 from neuroloom.config import Choice, Number
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.models.calibration import Calibration, calibration
@@ -15,6 +16,7 @@ from neuroloom.models.model import Model, _checked
 Kind = Literal["mean", "vote"]
 
 
+@friendly
 def ensemble(models: Sequence[Model], kind: Kind = "mean", weights: Sequence[float] | None = None) -> Ensemble:
     """Several trained models that answer as one.
 
@@ -59,6 +61,7 @@ def _weights(weights: Any, n: int) -> np.ndarray:
     return numbers / numbers.sum()
 
 
+@friendly_methods
 class Ensemble:
     """What `ensemble` returns: it predicts, and says how well its probabilities are calibrated.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroloom import config, tree
+from neuroloom.calls import friendly, friendly_methods
 from neuroloom.errors import ConfigurationError
 from neuroloom.models.many import Population, check_options, fit_many
 from neuroloom.models.members import html_table, text_cells, text_table
@@ -22,6 +23,7 @@ Build = Callable[..., Model]
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
+@friendly
 def cross_validate(
     build: Build, x: Any, y: Any, cv: Any = 5, *, groups: Any = None, seed: int | None = None, **options: Any
 ) -> CrossValidation:
@@ -61,6 +63,7 @@ def cross_validate(
     return CrossValidation(population, folds)
 
 
+@friendly_methods
 class CrossValidation:
     """What `cross_validate` returns.
 

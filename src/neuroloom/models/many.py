@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config, engines, tree
+from neuroloom.calls import friendly
 from neuroloom.data.sources import train_validation_split
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, nearest
 from neuroloom.layers import Layer
@@ -124,6 +125,7 @@ def check_options(name: str, options: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+@friendly
 def fit_many(
     models: Sequence[Model],
     x: Any,
@@ -147,8 +149,8 @@ def fit_many(
 
     Each ends up as `model.fit` would have left it alone, to rounding: its own seed draws its weights, batch orders and
     dropout. Of equal structure are models that differ in nothing but seeds, learning rates, dropout rates and the
-    strengths of L1 and L2 penalties. A model whose loss is not finite keeps the weights before that step and learns no
-    more, while the others go on.
+    strengths of L1 and L2 penalties. A model whose loss or gradient is not finite keeps the weights before that step
+    and learns no more, while the others go on; where its loss was finite, a RuntimeWarning says so.
 
     On JAX the program is vectorised over the models (one set of the data on the device, one gather of all their
     batches), on a processor in as many parts as it has cores. The PyTorch engine, whose steps run eagerly, trains one
@@ -170,7 +172,7 @@ def fit_many(
     Raises:
         ConfigurationError: no models, one that is not compiled, a layer in two models, lists that do not fit.
         ShapeError, DataError: data that does not fit the networks.
-        NonFiniteError: the loss of every single model became NaN or infinite.
+        NonFiniteError: the loss or a gradient of every single model became NaN or infinite.
 
     >>> import numpy as np, neuroloom as nl
     >>> def build():
@@ -206,46 +208,54 @@ def _train(population: Population, given: _Given, course: Course, callbacks: Cal
         for model in models:
             model._compiled()
             model._build_for(given.x)
+        failed: list[bool] = []
         for members in _groups(models):
             data, held_out = given.data(models[members[0]], members, n)
-            _train_group(
+            failed += _train_group(
                 course, [models[i] for i in members], [population.callbacks[i] for i in members], data, held_out
             )
-    if all(model.history is not None and not np.isfinite(model.history.history["loss"][-1]) for model in models):
+    if all(failed):
         raise NonFiniteError(
-            f"The losses of all {n} models became NaN or infinite. Try smaller learning rates, clipnorm=1.0 in the "
-            f"optimizer, or scaled inputs."
+            f"The losses or gradients of all {n} models became NaN or infinite. Try smaller learning rates, "
+            f"clipnorm=1.0 in the optimizer, or scaled inputs."
         )
 
 
 def _train_group(
     course: Course, models: list[Model], callbacks: list[list[Callback]], data: Data, held_out: Data | None
-) -> None:
-    """Train models of equal structure: together where the engine compiles and the data fit, else one by one."""
+) -> list[bool]:
+    """Train models of equal structure: together where the engine compiles and the data fit, else one by one.
+
+    Returns:
+        which of them ended at a step whose loss or new weights were not finite.
+    """
     fits = all(ArrayFeed(course.engine, one.rows, 1).resident for one in (data, held_out) if one)
     if not (course.engine.compiles and fits):
-        _one_by_one(course, models, callbacks, data, held_out)
-        return
+        return _one_by_one(course, models, callbacks, data, held_out)
     told = []
     for model, own in zip(models, callbacks, strict=True):
         model.stop_training, model.history = False, History()
         params = {"epochs": course.epochs, "steps": None, "verbose": course.verbose, "initial_epoch": 0}
         told.append(CallbackList([*own, model.history], model, params))
-    Together(course, models, told, data, held_out).run()
+    together = Together(course, models, told, data, held_out)
+    together.run()
+    return together.failed.tolist()
 
 
 def _one_by_one(
     course: Course, models: list[Model], callbacks: list[list[Callback]], data: Data, held_out: Data | None
-) -> None:
-    engine, size = course.engine, course.batch_size
+) -> list[bool]:
+    engine, size, failed = course.engine, course.batch_size, []
     for i, (model, own) in enumerate(zip(models, callbacks, strict=True)):
         feed = ArrayFeed(engine, data.alone(i), size, model._seed if course.shuffle else None)
         validate = None if held_out is None else model._test(engine, ArrayFeed(engine, held_out.alone(i), size))
         lone, state = model._course(engine, feed, [*own, TerminateOnNaN()], 0, course.epochs, 0, validate)
         lone.run(state, range(course.epochs))
+        failed.append(lone.failed)
         if course.verbose:
             assert model.history is not None
             print(f"Model {i + 1}/{len(models)}  {format_logs(model.history._row(-1))}", flush=True)
+    return failed
 
 
 # ------------------------------------------------------------------------------------------------------- members

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroloom import plots
+from neuroloom.calls import friendly_methods
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.models.model import Model
 from neuroloom.training.callbacks import Callback, EarlyStopping
@@ -24,6 +25,7 @@ SHOWN = 12
 """Most models that are printed one by one."""
 
 
+@friendly_methods
 class Members(Sequence[Model]):
     """Models side by side: a sequence of them, their table and picture, the best one.
 
@@ -51,10 +53,19 @@ class Members(Sequence[Model]):
     def __getitem__(self, i: Any) -> Any:
         """A model, or for a slice several of them in an object of this class."""
         if not isinstance(i, slice):
-            return self.models[i]
+            return self.models[self._place(i)]
         part = type(self)(self.models[i], self.settings[i], self.monitor)
         part.callbacks = self.callbacks[i]
         return part
+
+    def _place(self, i: Any) -> int:
+        """A model's number; IndexError, as Python's sequences raise it, for one that there is not."""
+        n = len(self)
+        if isinstance(i, bool) or not isinstance(i, int | np.integer):
+            raise ConfigurationError(f"Expected the number of a model, from 0 to {n - 1}, received {i!r}.")
+        if not -n <= i < n:
+            raise IndexError(f"There are {n} models, with numbers from 0 to {n - 1}, received {i}.")
+        return int(i)
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self.models)

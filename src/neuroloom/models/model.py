@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from neuroloom import config, engines, files, tree
+from neuroloom.calls import friendly_methods
 from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
-from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
+from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Network
 from neuroloom.layers.parts import Version, specs_of
 from neuroloom.layers.run import FiniteRun
 from neuroloom.models.structure import Structure
+from neuroloom.optimizers import SGD
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
-from neuroloom.training.batches import converted, first_of, gives_batches, parts, refuse_beside_batches
+from neuroloom.training.batches import Patience, converted, first_of, gives_batches, parts, refuse_beside_batches
 from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
 from neuroloom.training.rows import class_weighted, make_rows, unread_rows
@@ -38,9 +41,24 @@ Logs = dict[str, float]
 _said: set[str] = set()
 """What has been said once and need not be said again."""
 
+_checked = config.checked
+
 HELD_OUT = config.Number(0, 1, open_high=True, expects="a share of the samples from 0 up to, but not, 1")
 
 
+class _Frequency(config.Check):
+    """After which epochs to evaluate on the validation data."""
+
+    expects = "a positive whole number of epochs, or a list of the epochs' numbers from 1"
+
+    def __call__(self, value: Any) -> int | tuple[int, ...]:
+        try:
+            return config.Integers(None)(value) if isinstance(value, list | tuple) else config.Integer(1)(value)
+        except ValueError:
+            raise self.refuse() from None
+
+
+@friendly_methods
 class Model(Structure):
     """A network of layers from inputs to outputs, with several of each if need be.
 
@@ -56,6 +74,9 @@ class Model(Structure):
     >>> model.output_shape
     [(None, 1), (None, 3)]
     """
+
+    stop_training = False
+    history: History | None = None
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
         if inputs is None and outputs is None and type(self).call is not Model.call:
@@ -73,11 +94,12 @@ class Model(Structure):
     def _begin(self, name: str | None) -> None:
         super()._begin(name)
         self.stop_training = False
-        self.history: History | None = None
+        self.history = None
         self._plan: Plan | None = None
         self._forget_training()
 
     def _forget_training(self) -> None:
+        self._loaded = False  # whether a file said how it is compiled, and no training has told so yet
         self._task: Task | None = None
         self._task_version = -1
         self._slots: Tree = None
@@ -94,6 +116,10 @@ class Model(Structure):
         metrics: Any = None,
         loss_weights: Any = None,
         precision: str = "float32",
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
     ) -> None:
         """Say how the model learns. Nothing is computed yet.
 
@@ -108,12 +134,24 @@ class Model(Structure):
                 float32 with 8 bits of accuracy and is faster on GPUs with units for it, not on most CPUs. Weights,
                 losses, metrics and updates stay float32, as do `evaluate` and `predict`. Keras calls this the dtype
                 policy "mixed_bfloat16".
+            run_eagerly: only False. The engine says how steps run; on "torch" one by one, as Python.
+            steps_per_execution, jit_compile: accepted for programs written for Keras. As many steps as run in a fifth
+                of a second are one program, and engines that compile do so.
 
         Raises:
             UnknownNameError: no optimizer, loss or metric has this name.
             ConfigurationError: an argument has a value that it cannot have.
         """
         precision = _checked("precision", precision, config.Choice("float32", "bfloat16"))
+        if _checked("run_eagerly", run_eagerly, config.Flag()):
+            raise ConfigurationError(
+                "run_eagerly expected False, received True. To run each step as Python, train with "
+                "fit(..., engine='torch')."
+            )
+        if steps_per_execution != "auto":
+            _whole("steps_per_execution", steps_per_execution, 1)
+        if jit_compile != "auto":
+            _checked("jit_compile", jit_compile, config.Flag())
         self._plan = Plan.of(optimizer, loss, metrics, loss_weights, precision)
         self._forget_training()
         if self._network is not None:
@@ -121,8 +159,9 @@ class Model(Structure):
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer given to `compile`."""
-        return self._compiled().optimizer
+        """The optimizer given to `compile`, with the rate of now; to set its `learning_rate` sets the model's."""
+        optimizer = self._compiled().optimizer
+        return optimizer if isinstance(optimizer.learning_rate, Schedule) else optimizer.of_model(self)
 
     @property
     def metrics_names(self) -> list[str]:
@@ -145,16 +184,17 @@ class Model(Structure):
     @property
     def learning_rate(self) -> float:
         """The current learning rate; a new one counts from the next chunk of steps on."""
-        rate = self.optimizer.learning_rate
+        rate = self._compiled().optimizer.learning_rate
         if isinstance(rate, Schedule):
             return float(rate(int(self._step)))
         return rate if self._rate is None else self._rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        if isinstance(self.optimizer.learning_rate, Schedule):
+        given = self._compiled().optimizer.learning_rate
+        if isinstance(given, Schedule):
             raise ConfigurationError(
-                f"The learning rate follows {self.optimizer.learning_rate!r} and cannot be set. "
+                f"The learning rate follows {given!r} and cannot be set. "
                 f"Compile with a number to change it while training."
             )
         self._rate = _checked("learning_rate", value, config.Number(0, expects="a number of at least 0"))
@@ -176,13 +216,18 @@ class Model(Structure):
         sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
         engine: str | None = None,
     ) -> History:
         """Train the model.
 
         Args:
             x: inputs: an array, list, pandas or polars frame, or memory map; a list or dict of them for several
-                inputs; or a generator (or any iterable) of batches (x, y) or (x, y, sample_weight).
+                inputs; or a generator (or any iterable) of batches (x, y) or (x, y, sample_weight). Numbers, whole
+                ones too, are rounded to float32; an input of whole numbers takes those of 32 bits. What does not fit is
+                an error. A batch is copied as it comes, so its arrays may be filled anew for the next.
             y: targets, likewise.
             batch_size: samples per step, 32 by default; the last batch of an epoch is what remains.
             epochs: the number of the last epoch.
@@ -190,13 +235,17 @@ class Model(Structure):
                 lines.
             callbacks: a list of callbacks.
             validation_split: the share of the samples, taken from the end, to evaluate on after each epoch.
-            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch. Class weights do not count
-                there.
+            validation_data: (x, y) or (x, y, sample_weight) to evaluate on after each epoch, or a generator (or any
+                iterable) of such batches. Class weights do not count there.
             shuffle: whether each epoch takes the samples in a new order (of the model's seed).
             class_weight: class number -> weight of its samples in the loss.
             sample_weight: (samples,), the weight of each in the loss.
-            initial_epoch: the number of the first epoch, counted from 0.
+            initial_epoch: the number of the first epoch, counted from 0; less than `epochs`.
             steps_per_epoch: batches per epoch; needed for generators that never end.
+            validation_steps: batches of the validation data to evaluate on; None: all.
+            validation_batch_size: samples per batch of the validation data; None: as many as in training.
+            validation_freq: evaluate on the validation data every so many epochs, or after the epochs of a list, whose
+                numbers begin with 1.
             engine: the engine to train on; by default the one in use. 'auto' takes the installed one that is known to
                 be fastest for such a network (`neuroloom doctor` shows the table).
 
@@ -205,12 +254,22 @@ class Model(Structure):
 
         Raises:
             ShapeError, DataError: data that does not fit the network, the loss, or each other.
-            NonFiniteError: a loss that is NaN or infinite; the weights are those before that step.
+            NonFiniteError: a loss, a gradient or a new weight that is NaN or infinite; the weights are those before
+                that step.
         """
         size = _size(batch_size)
         chosen = self._engine(engine, x, size)
         first, last = _whole("initial_epoch", initial_epoch, 0), _whole("epochs", epochs, 1)
-        steps = None if steps_per_epoch is None else _whole("steps_per_epoch", steps_per_epoch, 1)
+        if first >= last:
+            raise ConfigurationError(
+                f"initial_epoch expected a number below epochs, received {first} and epochs={last}: nothing would be "
+                f"trained. epochs is the number of the last epoch; for {last} more write epochs={first + last}."
+            )
+        steps, validation_steps = (
+            _steps("steps_per_epoch", steps_per_epoch),
+            _steps("validation_steps", validation_steps),
+        )
+        frequency = _checked("validation_freq", validation_freq, _Frequency())
         seed = self._seed if _checked("shuffle", shuffle, config.Flag()) else None
         share = _checked("validation_split", validation_split, HELD_OUT)
         if share and validation_data is not None:
@@ -220,19 +279,39 @@ class Model(Structure):
                 refuse_beside_batches(
                     y=y, sample_weight=sample_weight, batch_size=batch_size, validation_split=share or None
                 )
-                feed: Feed = BatchFeed(chosen, self._batches(x, class_weight), steps)
+                feed: Feed = BatchFeed(chosen, self._batches(x, class_weight), steps, first)
             else:
                 rows, held_out = self._training_rows(x, y, sample_weight, class_weight, share)
+                _check_some_weight(rows)
                 validation_data = held_out if held_out is not None else validation_data
                 feed = ArrayFeed(chosen, rows, size, seed, steps)
             if engine is None and verbose:
                 self._say_faster(chosen, size)
-            validate = self._validation(chosen, validation_data, size)
+            checked_size = size if validation_batch_size is None else _size(validation_batch_size)
+            validate = self._validation(chosen, validation_data, checked_size, validation_steps, verbose)
+            if verbose:
+                self._say_fresh_optimizer()
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
-            course.run(state, range(first, last))
-            self._check_weights(chosen, course)
-        assert self.history is not None
-        return self.history
+            course.frequency = frequency
+            return self._run(course, state, range(first, last))
+
+    def _run(self, course: Course, state: Tree, epochs: range) -> History:
+        """Train. A callback of another training of this model may do so: that one keeps its history."""
+        history = self.history
+        assert history is not None
+        try:
+            course.run(state, epochs)
+        finally:
+            self.history, self._replaced = history, True
+        return history
+
+    def _say_fresh_optimizer(self) -> None:
+        """Once after loading: what the file does not hold."""
+        if self._loaded and self._slots is None:
+            self._loaded = False
+            print(
+                "The model was read from a file, which holds no state of the optimizer: it starts afresh, from step 0."
+            )
 
     def _engine(self, name: str | None, x: Any, batch_size: int) -> Engine:
         """The engine of a call; 'auto' asks the table of speeds, which needs to know the network."""
@@ -263,7 +342,9 @@ class Model(Structure):
         self.stop_training = False
         self.history = History()
         given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
-        params = {"epochs": epochs, "steps": feed.steps, "verbose": verbose, "initial_epoch": initial_epoch}
+        params: dict[str, Any] = {"epochs": epochs, "steps": feed.steps, "verbose": verbose}
+        params["initial_epoch"] = initial_epoch
+        params["metrics"] = [*task.columns, *(f"val_{name}" for name in task.columns if validate is not None)]
         told = CallbackList([*given, self.history, Progress(verbose)], self, params)  # type: ignore[arg-type]
         course = Course(
             engine=engine,
@@ -277,7 +358,7 @@ class Model(Structure):
             next_epoch=self._next_epoch,
             metrics=task.fresh_metrics(engine),
             validate=validate,
-            explain=lambda batch: self._explain(engine, batch),
+            explain=lambda batch, after: self._explain(engine, task, batch, after),
             stopped=lambda: self.stop_training,
         )
         return course, self._training_state(engine, task)
@@ -336,21 +417,31 @@ class Model(Structure):
             held_out = _Rows(rest)
         return class_weighted(self.network, rows, class_weight), held_out
 
-    def _batches(self, source: Any, class_weight: Any) -> Iterable[Tree]:
+    def _batches(self, source: Any, class_weight: Any, patience: Callable[[], None] = lambda: None) -> Iterable[Tree]:
         """Checked rows of each batch; a Sequential learns its input's shape from the first."""
         self._compiled()
         head, source = first_of(source)
         self._build_for(parts(head)[0])
-        return converted(source, lambda batch: self._batch_rows(batch, class_weight))
+
+        def convert(batch: Any) -> Tree:
+            patience()
+            return self._batch_rows(batch, class_weight)
+
+        return converted(source, convert)
 
     def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
         x, y, weight = parts(batch)
         rows = make_rows(self.network, self._make_task().targets, x, y, weight)
         return class_weighted(self.network, rows, class_weight)
 
-    def _validation(self, engine: Engine, data: Any, batch_size: int) -> Callable[[], Logs] | None:
+    def _validation(
+        self, engine: Engine, data: Any, batch_size: int, steps: int | None, verbose: int | str
+    ) -> Callable[[], Logs] | None:
         if data is None:
             return None
+        if gives_batches(data):
+            patience = Patience(data, steps, verbose, "validation_steps")
+            return self._test(engine, BatchFeed(engine, self._batches(data, None, patience), steps))
         if isinstance(data, _Rows):
             rows = data.rows
         elif isinstance(data, list | tuple) and len(data) in (2, 3):
@@ -358,7 +449,7 @@ class Model(Structure):
             rows = make_rows(self.network, self._make_task().targets, x, y, weight, prefix="validation ")
         else:
             raise DataError("validation_data expected a tuple (x, y) or (x, y, sample_weight).")
-        return self._test(engine, ArrayFeed(engine, rows, batch_size))
+        return self._test(engine, ArrayFeed(engine, rows, batch_size, steps=steps))
 
     def _test(self, engine: Engine, feed: Feed) -> Callable[[], Logs]:
         """A function that gives loss and metrics of the data with the weights of that moment."""
@@ -374,28 +465,25 @@ class Model(Structure):
 
         return test
 
-    def _explain(self, engine: Engine, batch: Tree) -> str:
-        """Which layer first gives a number that is not finite, for a batch on the device."""
-        bad = self._weight_not_finite(engine)
+    def _explain(self, engine: Engine, task: Task, batch: Tree, after: Tree) -> str:
+        """Which layer, gradient or weight is not finite, for a batch on the device and the state after its step."""
+        params, frozen = self._split(engine)
+        bad = _not_finite(engine, {**params, **frozen})
         if bad:
-            return f"The weight {bad!r} is not finite since the step before: its gradient overflowed."
-        run = FiniteRun(True, engine.fold_in(engine.key(self._seed), int(self._step)))
+            return f"The weight {bad!r} was not finite before."
+        key = engine.fold_in(engine.key(self._seed), int(self._step))
+        run = FiniteRun(True, key)
         run.apply(self.network, self.network.arrays(engine), (inputs_of(self.network, batch["x"]),))
-        layer = run.found
-        return f"The first layer whose output is not finite: {layer!r}." if layer else "All layers' outputs are finite."
-
-    def _weight_not_finite(self, engine: Engine) -> str | None:
-        arrays = tree.items(self.network.arrays(engine))
-        return next((path for path, a in arrays if not np.isfinite(engine.to_numpy(a)).all()), None)
-
-    def _check_weights(self, engine: Engine, course: Course) -> None:
-        """A finite loss can have a gradient that is not; after the last step no other loss would show it."""
-        bad = self._weight_not_finite(engine)
-        if bad and course.callbacks.nan_action == "raise":
-            raise NonFiniteError(
-                f"The weight {bad!r} is not finite after the last step: its gradient overflowed. Try a smaller "
-                f"learning rate, clipnorm=1.0 in the optimizer, or scaled inputs."
-            )
+        if run.found:
+            return f"The first layer whose output is not finite: {run.found!r}."
+        plain = replace(task, optimizer=SGD()).detached()  # an optimizer may clip gradients
+        gradient = _not_finite(engine, plain._learn(params, frozen, batch, key)[0])
+        if gradient:
+            return f"All layers' outputs are finite, the gradient of the weight {gradient!r} is not."
+        weight = _not_finite(engine, {**after["params"], **after["frozen"]})
+        if weight:
+            return f"All layers' outputs and gradients are finite, the new value of the weight {weight!r} is not."
+        return "All layers' outputs are finite."
 
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, engine: str | None = None) -> Logs:
         """Take one step on one batch; returns its loss and metrics by name."""
@@ -404,10 +492,8 @@ class Model(Structure):
             rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
             feed = ArrayFeed(chosen, rows, tree.first(rows).shape[0])
             course, state = self._course(chosen, feed, None, 0, 1, 0, None)
-            course.run(state, range(1))
-            self._check_weights(chosen, course)
-        assert self.history is not None
-        return {name: values[-1] for name, values in self.history.history.items()}
+            history = self._run(course, state, range(1))
+        return {name: values[-1] for name, values in history.history.items()}
 
     # -------------------------------------------------------------------------------------------------- using
 
@@ -419,41 +505,58 @@ class Model(Structure):
         verbose: int | str = "auto",
         sample_weight: Any = None,
         return_dict: bool = False,
+        steps: int | None = None,
         engine: str | None = None,
     ) -> Any:
         """Loss and metrics on data.
+
+        Args:
+            x, y, batch_size, sample_weight, engine: as for `fit`.
+            steps: batches to evaluate on; None: all. Needed for generators that never end.
 
         Returns:
             the loss, or the list [loss, metric, ...] if there are metrics (names: `metrics_names`); with
             `return_dict` a dict.
         """
-        size = _size(batch_size)
+        size, steps = _size(batch_size), _steps("steps", steps)
         chosen = self._engine(engine, x, size)
         with engines.engine(chosen.name):
             if gives_batches(x):
                 refuse_beside_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
-                feed: Feed = BatchFeed(chosen, self._batches(x, None))
+                patience = Patience(x, steps, verbose, "steps")
+                feed: Feed = BatchFeed(chosen, self._batches(x, None, patience), steps)
             else:
                 rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
-                feed = ArrayFeed(chosen, rows, size)
+                feed = ArrayFeed(chosen, rows, size, steps=steps)
             logs = self._test(chosen, feed)()
         if verbose:
             print(format_logs(logs))
         values = list(logs.values())
         return logs if return_dict else values[0] if len(values) == 1 else values
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0, engine: str | None = None) -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        steps: int | None = None,
+        engine: str | None = None,
+    ) -> Any:
         """The outputs for inputs, as NumPy arrays.
 
         Args:
             batch_size: samples per call of the compiled program; by default as many as run well. The result does not
                 depend on it.
             verbose: accepted for old programs; predicting shows nothing.
+            steps: the number of batches, of 32 samples unless `batch_size` is given, to predict; None: all.
         """
         size = None if batch_size is None else _whole("batch_size", batch_size, 1)
+        steps = _steps("steps", steps)
         self._build_for(x)
         network = self.network
         rows, check = unread_rows(network, x)
+        if steps is not None:
+            rows = [part[: steps * (size or 32)] for part in rows]
         n = len(rows[0])
         if len(rows) > 1 or not n:
             sample_count(x=rows)  # says what does not fit
@@ -472,16 +575,21 @@ class Model(Structure):
                 back.
         """
         record = {"model": self.to_json(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
-        files.write(path, self.weights, record)
+        files.write(_checked("path", path, config.File()), self.weights, record)
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights alone, by path."""
-        files.write(path, self.weights, {})
+        files.write(_checked("path", path, config.File()), self.weights, {})
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Read weights that `save` or `save_weights` wrote for the same structure."""
         shapes = {p: tuple(w.shape) for p, (w, _) in specs_of(self.network).items()}
-        self.set_weights(files.read_weights(path, shapes))
+        self.set_weights(files.read_weights(_checked("path", path, config.File()), shapes))
+
+
+def _not_finite(engine: Engine, arrays: Mapping[str, Array]) -> str | None:
+    """The first path whose array is not finite."""
+    return next((path for path, a in arrays.items() if not np.isfinite(engine.to_numpy(a)).all()), None)
 
 
 class _Rows:
@@ -499,8 +607,13 @@ def _whole(name: str, value: Any, low: int) -> int:
     return int(_checked(name, value, config.Integer(low)))
 
 
-def _checked(name: str, value: Any, check: config.Check) -> Any:
-    try:
-        return check(value)
-    except ValueError as error:
-        raise ConfigurationError(f"{name} expected {error}, received {value!r}.") from None
+def _steps(name: str, value: int | None) -> int | None:
+    return None if value is None else _whole(name, value, 1)
+
+
+def _check_some_weight(rows: Tree) -> None:
+    if rows["weight"] is not None and not rows["weight"].any():
+        raise DataError(
+            "Expected a positive weight for at least one sample, but class_weight and sample_weight make all of them "
+            "0: nothing would be learned."
+        )

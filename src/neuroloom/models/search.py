@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroloom import config
+from neuroloom.calls import friendly, friendly_methods
 from neuroloom.errors import ConfigurationError
 from neuroloom.models.folds import Build, first_seed, fit_folds, folds_of, refuse_validation
 from neuroloom.models.many import Population, check_options, fit_many
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@friendly
 def grid_search(
     build: Build,
     values: Mapping[str, Sequence[Any]],
@@ -60,6 +62,7 @@ def grid_search(
     return _search("grid_search", build, candidates, x, y, cv, first_seed(seed), refit, options)
 
 
+@friendly
 def random_search(
     build: Build,
     values: Mapping[str, Any],
@@ -111,6 +114,7 @@ def random_search(
     return _search("random_search", build, drawn, x, y, cv, first, refit, options)
 
 
+@friendly_methods
 class Search:
     """What a search returns.
 

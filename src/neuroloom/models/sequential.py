@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
+from neuroloom.calls import friendly_methods
 from neuroloom.data.sources import as_arrays
 from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Input, Layer, Network
@@ -17,6 +16,7 @@ from neuroloom.models.model import Model
 from neuroloom.ops.graph import Node
 
 
+@friendly_methods
 class Sequential(Model):
     """A chain of layers.
 
@@ -32,13 +32,13 @@ class Sequential(Model):
     <Sequential (?, 4) -> (?, 3), 131 parameters>
     """
 
-    def __init__(self, layers: Iterable[Any] = (), name: str | None = None) -> None:
+    def __init__(self, layers: Iterable[Any] | None = None, name: str | None = None) -> None:
         self._network = None
         self._chain: list[Any] = []
         self._begin(name)
-        if isinstance(layers, Layer | Model | Node):
+        if isinstance(layers, Layer | Model | Node | str) or not isinstance(layers, Iterable | None):
             raise ConfigurationError(f"Sequential expected a list of layers, received {layers!r}.")
-        for layer in layers:
+        for layer in layers or ():
             self.add(layer)
 
     def add(self, layer: Any) -> None:
@@ -95,8 +95,8 @@ class Sequential(Model):
         """An Input of the data's shape."""
         if here.run is not None:
             return Input(shape_of(x)[1:], getattr(self._chain[0], "input_dtype", "float32"))
-        data = as_arrays(x, name="x")
-        if not isinstance(data, np.ndarray):
+        data = as_arrays(x, name="x", dtype=None)
+        if isinstance(data, list | tuple | dict):
             raise DataError("A Sequential has one input; it received several arrays. Use Model(inputs, outputs).")
         return Input(data.shape[1:], getattr(self._chain[0], "input_dtype", "float32"))
 

@@ -53,7 +53,7 @@ class Shard:
 
     Attributes:
         learning: which members still do.
-        logs: after an epoch, the logs of each member. finite: which members' losses are.
+        logs: after an epoch, the logs of each member. finite: which members' losses, gradients and weights are.
         halted: set by another thread to end the epoch after the chunk that runs.
     """
 
@@ -69,6 +69,7 @@ class Shard:
     ) -> None:
         self.engine, self.models, self.size, self.halted = engine, models, batch_size, False
         self._small: dict[Hashable, tuple[np.ndarray, Array]] = {}
+        self._failed: Tree = None  # what changes in the state for members whose step gave weights that are not finite
         self.epochs = epochs
         self.task: Task = without(models[0]._make_task().detached())
         self.columns = self.task.columns
@@ -122,9 +123,11 @@ class Shard:
 
         following = self._begun if number + 1 < self.epochs else None
         for state, chunk in self.runner.epoch(
-            self.state, {}, self.feed, number, self.keys, meanwhile=meanwhile, following=following
+            self.state, {}, self.feed, number, self.keys, False, self._without_failed, meanwhile, following
         ):
             self.state = state
+            if chunk.failed is not None:
+                self._failed = self._stopped(state, chunk.failed)
             if self.halted or not math.isfinite(chunk.rows[-1, 0]):  # nobody learns any more
                 break
             yield chunk, dict(zip(self.columns, chunk.rows[-1].tolist(), strict=True))
@@ -134,6 +137,24 @@ class Shard:
             held_out = self._logs(self._tested())
             for logs, others in zip(self.logs, held_out, strict=True):
                 logs |= {f"val_{name}": value for name, value in others.items()}
+
+    def _stopped(self, before: Tree, after: Tree) -> Tree:
+        """What changes for the members that a step gave weights that are not finite: they learn no more.
+
+        Their log has that step's loss, which is finite.
+        """
+        bad = np.zeros(len(self.models), bool)
+        for weights in tree.leaves([after["members"]["params"], after["members"]["frozen"]]):
+            bad |= ~np.isfinite(self.engine.to_numpy(weights)).reshape(len(bad), -1).all(axis=1)
+        bad &= self.engine.to_numpy(before["active"])
+        rows = [self.engine.to_numpy(state["row"]) for state in (after, before)]
+        active = self.engine.to_numpy(before["active"]) & ~bad
+        row = np.where(bad[:, None], *rows)
+        return {"active": self.engine.asarray(active), "row": self.engine.asarray(row)}
+
+    def _without_failed(self, state: Tree) -> Tree:
+        changed, self._failed = self._failed or {}, None
+        return {**state, **changed}
 
     def _logs(self, state: Tree) -> list[Logs]:
         rows = np.asarray(self.engine.to_numpy(state["row"]), np.float32).tolist()

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from neuroloom import config, engines, tree
+from neuroloom.calls import friendly_methods
 from neuroloom.errors import ConfigurationError, ShapeError, UnknownNameError, nearest
 from neuroloom.layers import Input, Layer, Network
 from neuroloom.layers.base import show_shape
@@ -19,6 +20,17 @@ from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
 from neuroloom.typing import Array
 
+ELSEWHERE = {
+    "predict_classes": "Write predict(x).argmax(-1), or predict(x) > 0.5 for one sigmoid unit.",
+    "predict_proba": "Write predict(x).",
+    "predict_on_batch": "Write predict(x).",
+    "test_on_batch": "Write evaluate(x, y).",
+    "fit_generator": "Write fit(generator).",
+    "evaluate_generator": "Write evaluate(generator).",
+    "predict_generator": "Write predict(x) for each x of the generator.",
+    "lr": "Write learning_rate.",
+}
+"""What to write instead of names that models of other versions of Keras have."""
 
 CLASSES: dict[str, Any] = {}
 """Classes of models by name: what a model file may name."""
@@ -38,19 +50,39 @@ def class_named(name: Any) -> Any:
     return CLASSES[name]
 
 
+@friendly_methods
 class Structure:
     """A network of layers, and everything about it that needs no data and no training."""
 
     _network: Network | None
+    name: str | None = None
+
     call_arguments: ClassVar[tuple[str, ...]] = ()  # of the `call` of a class that a user wrote
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         CLASSES[cls.__name__] = cls
+        if _is_ours(cls):
+            return
         if "call" in cls.__dict__:
             cls.call_arguments = tuple(inspect.signature(cls.__dict__["call"]).parameters)[1:]
-        if "__init__" in cls.__dict__ and not cls.__module__.startswith("neuroloom."):
+        if "__init__" in cls.__dict__:
             config.keep_arguments(cls, cls.__dict__["__init__"])
+
+    def __getattr__(self, name: str) -> Any:
+        raise self._no_attribute(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and not hasattr(type(self), name) and _is_ours(type(self)):
+            raise self._no_attribute(name)
+        super().__setattr__(name, value)
+
+    def _no_attribute(self, name: str) -> AttributeError:
+        start = f"{type(self).__name__} has no attribute {name!r}"
+        if name.startswith("_"):  # Python asks for such names
+            return AttributeError(start)
+        known = (one for one in dir(type(self)) if not one.startswith("_"))
+        return AttributeError(f"{start}. {ELSEWHERE.get(name) or nearest(name, known)}")
 
     def _begin(self, name: str | None) -> None:
         self.name = name
@@ -71,7 +103,7 @@ class Structure:
     def __copied__(self, memo: dict[int, Any], number: Callable[[Any], Any] | None) -> Self:
         made = object.__new__(type(self))
         memo[id(self)] = made
-        vars(made).update({name: None for name in vars(self)})
+        vars(made).update(dict.fromkeys(vars(self)))
         for name in ("name", "_seed", "_trainable", "_frame", "_chain", "_network", "_body"):
             if name in vars(self):
                 vars(made)[name] = copied(vars(self)[name], memo, number)
@@ -112,11 +144,18 @@ class Structure:
             inner.trainable = value
         self._trainable = bool(value)
 
-    def get_layer(self, name: str) -> Layer:
-        """A layer by name."""
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name, or by its place in `layers`."""
+        if (name is None) == (index is None):
+            raise ConfigurationError(f"get_layer expected a name or an index, received {name!r} and {index!r}.")
+        if index is not None:
+            n, place = len(self.layers), int(config.checked("index", index, config.Integer(-len(self.layers))))
+            if place >= n:
+                raise ConfigurationError(f"The model has {n} layers, with indices from 0 to {n - 1}, received {index}.")
+            return self.layers[place]
         found = self.network.layers if self._body is None else self._body.children
         if name not in found:
-            raise ConfigurationError(f"The model has no layer {name!r}. {nearest(name, found)}")
+            raise ConfigurationError(f"The model has no layer {name!r}. {nearest(str(name), found)}")
         return found[name]
 
     @property
@@ -153,11 +192,15 @@ class Structure:
         """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
         if self._body is None:
             self._build_for(x)
-        if not has_node(x) and here.run is None:
-            self._draw()
         layer = self.__layer__()
         assert layer is not None
-        return layer(x, training=training, mask=mask)
+        if has_node(x) or here.run is not None:
+            return layer(x, training=training, mask=mask)
+        self._draw()
+        given = x if self._network is None else _typed(self._network.inputs, x)
+        arrays = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else [given]
+        answer = layer(given, training=training, mask=mask)
+        return tree.map(lambda y: engines.of(y).apart(y, arrays), answer)
 
     def __layer__(self) -> Layer | None:
         """The model as a part of a layer."""
@@ -209,6 +252,11 @@ class Structure:
         Raises:
             ShapeError: another number of weights, another path or another shape.
         """
+        if isinstance(weights, str) or not isinstance(weights, Mapping | Sequence):
+            raise ConfigurationError(
+                f"set_weights expected a list of arrays, as get_weights gives them, or a dict of them by path, "
+                f"received {weights!r:.60}."
+            )
         self._draw()
         shapes = {path: w.shape for path, (w, _) in specs_of(self.network).items()}
         given = dict(weights) if isinstance(weights, Mapping) else self._by_order(list(weights), shapes)
@@ -289,6 +337,23 @@ def _inputs_from_json(made: Any) -> Any:
     if len(made) == 2 and isinstance(made[1], str):
         return Input(tuple(made[0]), made[1])
     return [_inputs_from_json(one) for one in made]
+
+
+def _typed(inputs: Any, x: Any) -> Any:
+    """Tensors in the dtypes of the inputs that they are for."""
+    if isinstance(inputs, Node):
+        engine = engines.dispatch.of_type(type(x))
+        return x if engine is None or engine.name == "numpy" else engine.astype(x, inputs.dtype)
+    if isinstance(inputs, dict) and isinstance(x, dict) and inputs.keys() == x.keys():
+        return {name: _typed(inputs[name], part) for name, part in x.items()}
+    if isinstance(inputs, list | tuple) and isinstance(x, list | tuple) and len(inputs) == len(x):
+        return [_typed(one, part) for one, part in zip(inputs, x, strict=True)]
+    return x
+
+
+def _is_ours(cls: type) -> bool:
+    """Whether a class is the library's, and not a user's own."""
+    return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _copy(array: Array) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import math
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -73,6 +74,7 @@ class Together:
             for part in parts
         ]
         self.learning = np.ones(len(models), bool)
+        self.failed = np.zeros(len(models), bool)  # who ended at a step that is not finite
 
     def run(self) -> None:
         """Train; weights, optimizer states and histories end up in the models, also when it is interrupted."""
@@ -86,6 +88,19 @@ class Together:
                 self._hand_out(slots=True)
             for callbacks, logs in zip(self.told, self.logs, strict=True):
                 callbacks.on_train_end(logs)
+        self._say_failed()
+
+    def _say_failed(self) -> None:
+        """A loss that is not finite shows in the history; a gradient does not."""
+        silent = [i for i in np.flatnonzero(self.failed).tolist() if math.isfinite(self.logs[i]["loss"])]
+        if silent:
+            warnings.warn(
+                f"Training ended early for {len(silent)} of {len(self.models)} models of one structure, at a step "
+                f"whose loss is finite, but whose gradient or new weights are not. They have the weights before "
+                f"this step. fit one of them alone to see which weight it is.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _train(self) -> None:
         progress = Progress(self.course.verbose)  # type: ignore[arg-type]
@@ -107,6 +122,7 @@ class Together:
                 shown.on_chunk_end(chunk.done, logs)
             finite = self._tell(epoch)
             shown.on_epoch_end(epoch, self._mean_logs())
+            self.failed |= ~finite
             self.learning &= finite & [not model.stop_training for model in self.models]
             if not self.learning.any():
                 break

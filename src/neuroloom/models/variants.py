@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config
+from neuroloom.calls import friendly
 from neuroloom.config import Configured
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.layers import Dropout, Layer, Network
@@ -28,6 +29,7 @@ NUMBERS: dict[str, config.Check] = {
 """What a model can be given beside the arguments of its builder, and which values that may have."""
 
 
+@friendly
 def population(
     build: Build,
     n: int | None = None,
@@ -120,6 +122,7 @@ def _made(build: Build, settings: dict[str, Any]) -> Model:
     if unknown is not None:
         known = {*inspect.signature(build).parameters, *NUMBERS}
         raise ConfigurationError(f"The function that builds has no argument {unknown!r}. {nearest(unknown, known)}")
+    _check_takes(build, arguments)
     if seed is None:
         model = build(**arguments)
     else:
@@ -130,6 +133,17 @@ def _made(build: Build, settings: dict[str, Any]) -> Model:
     for name, value in rest.items():
         _PUT[name](model, _checked(name, value, NUMBERS[name]))
     return model
+
+
+def _check_takes(build: Build, arguments: dict[str, Any]) -> None:
+    """Refuse a function that needs more than it is given, whose own error would not say what to do."""
+    try:
+        inspect.signature(build).bind(**arguments)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"The function that builds was called with {', '.join(arguments) or 'no arguments'}: {error}. Write "
+            f"lambda: {getattr(build, '__name__', 'build')}(...), with the values; searches take them among `values`."
+        ) from None
 
 
 def _takes(build: Build, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from types import SimpleNamespace
 from typing import Annotated, Any, ClassVar
@@ -56,26 +55,23 @@ class _Resonant(Network):
 
     def _resonate(self, p: SimpleNamespace, x: np.ndarray, labels: np.ndarray, again: bool, passes: int) -> np.ndarray:
         """Learn the signals x; the labels of all categories."""
-        state: Any = (self.templates_, self._marks(), len(self.templates_)) if again else (x[:0], labels[:0], 0)
-        done, lost, room = 0, 0, True
-        while room:
-            state, room = _enlarged(state, p.max_categories)
-            after, before, more, lost = self._answer(
-                rules.learn, x, labels, state, self._settings(p), passes - done, room, code=self.code
-            )
-            room = room and lost > 0  # the last pass is done again, with more places
-            state, done = (before, done + int(more) - 1) if room else (after, done + int(more))
-        self.n_categories_ = int(state[2])
-        self.templates_: np.ndarray = state[0][: self.n_categories_]
+        found = (
+            rules.Categories(self.templates_, self._marks(), p.max_categories)
+            if again
+            else rules.Categories(x[:0], labels[:0], p.max_categories)
+        )
+        done, lost = rules.learn(x, labels, found, self._settings(p), passes, self.code)
+        self.n_categories_: int = found.count
+        self.templates_: np.ndarray = found.w.copy()
         self.n_iter_: int = done + (self.n_iter_ if again else 0)
-        self._warn(p, int(lost))
-        return state[1][: self.n_categories_]
+        self._warn(p, lost)
+        return found.marks[: found.count].copy()
 
     def _marks(self) -> np.ndarray:
         return np.zeros(self.n_categories_, np.int32)
 
     def _winners(self, p: SimpleNamespace, x: np.ndarray, **other: float) -> np.ndarray:
-        return self._answer(rules.winners, x, self.templates_, self._settings(p) | other, code=self.code)
+        return rules.winners(x, self.templates_, self._settings(p) | other, self.code)
 
     def _warn(self, p: SimpleNamespace, lost: int) -> None:
         if lost:
@@ -85,17 +81,6 @@ class _Resonant(Network):
                 UserWarning,
                 stacklevel=5,
             )
-
-
-def _enlarged(state: Any, most: int) -> tuple[Any, bool]:
-    """The state with places for more, and whether there may be still more.
-
-    The numbers of places are 64, 512, 4096 and so on, at most `most`, as each is a program of its own.
-    """
-    w, marks, count = state
-    size = max(len(w), min(most, 8 ** max(2, math.ceil((len(w) + 1).bit_length() / 3))))
-    more = size - len(w)
-    return (np.pad(w, ((0, more), (0, 0))), np.pad(marks, (0, more)), count), size < most
 
 
 class _Clusters(ClusterMixin, _Resonant):
@@ -197,6 +182,8 @@ class ART1(_Clusters):
     array([[1., 1., 0., 0., 0.],
            [0., 0., 0., 1., 1.]])
     """
+
+    code: ClassVar[str] = "binary"
 
     choice: Positive = 1.0
 

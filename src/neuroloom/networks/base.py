@@ -32,15 +32,27 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from neuroloom import config, engines, tree
 from neuroloom.engines import Engine
-from neuroloom.errors import DataError
+from neuroloom.errors import DataError, NonFiniteError
 from neuroloom.networks import saving
+from neuroloom.ops import draws
 from neuroloom.training import loop
 from neuroloom.typing import Tree
 
 Self = TypeVar("Self", bound="Network")
 
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest number that float32 has."""
+
 BLOCK = 256
 """Rows in a block of `_per_row`."""
+
+SMALL = 1 << 16
+"""Up to this many numbers a rule that is `direct` is computed by NumPy."""
+
+ORDERS = 1 << 20
+"""Most numbers of rows in the orders that are made at a time; and MOST_ORDERS orders."""
+
+MOST_ORDERS = 16
 
 WHOLE = {"int64": "int32", "uint64": "int32", "uint32": "int32"}
 SINGLE = {"float64": "float32", "float16": "float32", **WHOLE}
@@ -111,19 +123,43 @@ class Network(BaseEstimator):
         """
         return SimpleNamespace(**config.canonical(self))
 
-    def _rows(self, X: Any, *y: Any, reset: bool = True, **checks: Any) -> Any:
-        """X as checked float32 rows (with y: both), by scikit-learn's `validate_data`.
+    def _rows(self, X: Any, *y: Any, reset: bool = True, dtype: Any = None, **checks: Any) -> Any:
+        """X as checked rows (with y: both), by scikit-learn's `validate_data`: float32 where X is that, else float64.
+
+        Whoever takes something off X does so before `_run` makes it float32, which has 7 digits. X may be the user's
+        own array: what is kept of it has to be a copy.
 
         Args:
+            dtype: of the rows in the place of these.
             reset: False where X has to have the columns that the network was fitted with.
+            dtype: of X; float64 for networks that scale it before the engine sees it.
             checks: see `sklearn.utils.validation.check_array` and `check_X_y`.
         """
         if not reset:
             check_is_fitted(self)
-        found = validate_data(self, X, *y, reset=reset, dtype=np.float32, order="C", **checks)
+        found = validate_data(self, X, *y, reset=reset, dtype=dtype or [np.float64, np.float32], order="C", **checks)
+        self._within_reach(found[0] if y else found)
         if checks.get("y_numeric") and found[1].dtype.kind not in "fiub":
             raise DataError(f"{type(self).__name__} expected numbers as targets, received {found[1].dtype}.")
         return found
+
+    def _within_reach(self, X: np.ndarray) -> None:
+        """Raise DataError where a number is too large for float32."""
+        largest = max(np.fmax.reduce(X, axis=None), -np.fmin.reduce(X, axis=None))
+        if largest > LARGEST:
+            row, column = np.argwhere(np.abs(X) > LARGEST)[0]
+            raise DataError(
+                f"{type(self).__name__} expected numbers up to {LARGEST:.2g} in size, received {X[row, column]:g} in "
+                f"row {row}, column {column} of X. Scale X first."
+            )
+
+    def _finite(self, *learned: Tree) -> None:
+        """Raise NonFiniteError unless all these numbers, which a training found, are finite."""
+        if not all(np.isfinite(part).all() for part in tree.leaves(learned)):
+            raise NonFiniteError(
+                f"The weights of {type(self).__name__} became NaN or infinite while it learned. Scale the features to "
+                f"about unit size, or take a smaller learning_rate."
+            )
 
     def _labels(self, y: Any, classes: Any = None, again: bool = False) -> np.ndarray:
         """y as numbers of classes (int32); sets `classes_`, unless this is a further `partial_fit` (`again`)."""
@@ -152,6 +188,33 @@ class Network(BaseEstimator):
         """NumPy's generator for one purpose, such as initial weights: equal for equal seeds on every engine."""
         return config.generator(self.seed_, type(self).__name__, *stream)
 
+    def _in_passes(
+        self, rule: Callable[..., Any], state: Any, n: int, passes: int, key: np.ndarray | None, /, *values: Tree,
+        **static: Any,
+    ) -> Any:  # fmt: skip
+        """`rule(engine, state, orders, ends, *values)`, again and again until the state says that it is done.
+
+        The orders of some passes are made on the host at a time: XLA's sort takes ten times as long as NumPy's, and
+        longer than an online rule's pass.
+
+        Args:
+            rule: gives the state after the passes `ends[0]` to `ends[1]`, of `ends[2]`: (whether to go on, passes
+                done, ...).
+            n: rows.
+            key: of the orders; None: the rows come as they are, and orders are ().
+        """
+        at_once = passes if key is None else min(passes, MOST_ORDERS, max(1, ORDERS // n))
+        while state[0] and state[1] < passes:
+            first = int(state[1])
+            last = min(first + at_once, passes)
+            orders: Any = ()
+            if key is not None:
+                orders = np.zeros((at_once, n), np.int32)
+                for i in range(last - first):
+                    orders[i] = draws.permutation(draws.fold_in(key, first + i), n)
+            state = self._run(rule, state, orders, (first, last, passes), *values, **static)
+        return state
+
     def _run(self, rule: Callable[..., Any], /, *values: Tree, **static: Any) -> Any:
         """`rule(engine, *values, **static)` on this network's engine; see `run`."""
         return run(self.engine, rule, *values, **static)
@@ -161,14 +224,13 @@ class Network(BaseEstimator):
         return answer(self.engine, rule, *values, **static)
 
     def _per_row(self, rule: Callable[..., Any], X: np.ndarray, *values: Tree, **static: Any) -> np.ndarray:
-        """`rule(engine, rows, *values, **static)` for all rows of X, by blocks of equal length.
+        """`rule(engine, rows, *values, **static)` in float64 for all rows of X, by blocks of equal length.
 
-        So a row's result does not depend on its neighbours, not even in its rounding, and any number of rows is
-        computed by one program.
+        So the memory that it takes does not grow with the rows, and any number of them is computed by one program.
         """
         blocks = [X[i : i + BLOCK] for i in range(0, len(X), BLOCK)]
         blocks[-1] = np.concatenate([blocks[-1], np.zeros((BLOCK - len(blocks[-1]), *X.shape[1:]), X.dtype)])
-        return np.concatenate([self._run(rule, block, *values, **static) for block in blocks])[: len(X)]
+        return np.concatenate([self._answer(rule, block, *values, **static) for block in blocks])[: len(X)]
 
     # --------------------------------------------------------------------------------------------------- files
 
@@ -208,8 +270,22 @@ def answer(engine: str | Engine | None, rule: Callable[..., Any], *values: Tree,
         return _execute(engine, DOUBLE, rule, values, static)
 
 
+_DIRECT: set[Callable[..., Any]] = set()
+
+
+def direct(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a rule of a few array operations, without loop and gradient.
+
+    For up to SMALL numbers NumPy has its answer before an engine has compiled it, and before a compiled one has been
+    handed the numbers; so no engine is asked.
+    """
+    _DIRECT.add(rule)
+    return rule
+
+
 def _execute(engine: Any, widths: dict[str, str], rule: Callable[..., Any], values: Any, static: dict[str, Any]) -> Any:
-    engine = engines.resolve(engine)
+    few = rule in _DIRECT and sum(np.size(leaf) for leaf in tree.leaves(values)) <= SMALL
+    engine = engines.resolve("numpy" if few else engine)
     made = loop.program(
         engine, ("network", rule, config.signature(static)), lambda: functools.partial(_inside, engine, rule, static)
     )

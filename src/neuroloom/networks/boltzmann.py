@@ -69,7 +69,7 @@ class BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Networ
     Attributes:
         weights_: W, (units, units).
         bias_: θ, (units,).
-        curve_: after each pass, the mean |⟨s_i s_j⟩ clamped - ⟨s_i s_j⟩ free| before it; 0 at a maximum.
+        loss_curve_: after each pass, the mean |⟨s_i s_j⟩ clamped - ⟨s_i s_j⟩ free| before it; 0 at a maximum.
         n_iter_: passes done.
         seed_: the seed of weights and chains.
 
@@ -179,7 +179,7 @@ class BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Networ
         self.bias_: np.ndarray = np.zeros(units, np.float32)
         self.weights_: np.ndarray = self._mask(p) * self._generator("weights").normal(0, 0.1, (units, units))
         self.weights_ = ((self.weights_ + self.weights_.T) / 2).astype(np.float32)
-        self.n_iter_, self.curve_ = 0, np.zeros(0)
+        self.n_iter_, self.loss_curve_ = 0, np.zeros(0)
 
     def _mask(self, p: SimpleNamespace) -> np.ndarray:
         units = len(self.bias_)
@@ -202,9 +202,10 @@ class BoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Networ
             key = draws.key(self.seed_, "train", self.n_iter_)
             args = (v, mask, p.learning_rate, p.weight_decay, _cooling(p), key)
             net, curve = self._run(rules.train, net, *args, sweeps=p.sweeps, chains=p.chains, epochs=epochs)
+        self._finite(net, curve)
         self.weights_, self.bias_ = net
         self.n_iter_ += epochs
-        self.curve_ = np.concatenate([self.curve_, curve])
+        self.loss_curve_ = np.concatenate([self.loss_curve_, curve])
         return self
 
     def _clamped(self, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

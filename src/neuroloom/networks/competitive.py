@@ -53,13 +53,20 @@ class Quantizer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
 
     def _lengths(self, X: np.ndarray) -> np.ndarray:
         missing = bool(np.isnan(X).any())
-        return self._answer(rules.lengths, X, self.weights_, distance=self._distance(), missing=missing)
+        middle = self._origin(self.weights_)
+        return self._answer(
+            rules.lengths, X - middle, self.weights_ - middle, distance=self._distance(), missing=missing
+        )
 
     def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
         return self._rows(X, reset=reset)
 
     def _distance(self) -> str:
         return "euclidean"
+
+    def _origin(self, X: np.ndarray) -> np.ndarray:
+        """What to take off rows and weights: float32, and sums of squares, are finest around 0."""
+        return rules.middle(X) if self._distance() != "cosine" else np.zeros(X.shape[1])
 
     def _begun(self) -> int:
         """Passes done before; 0 for a network that has to begin."""
@@ -94,7 +101,7 @@ class CompetitiveLayer(Quantizer):
         weights_: w, (units, features).
         shares_: p, (units,).
         scale_: s², the mean squared distance of the first rows from their mean.
-        error_curve_: the mean distance of rows to the unit that learned them, for each pass of the last fit.
+        loss_curve_: the mean distance of rows to the unit that learned them, for each pass of the last fit.
         n_iter_: passes done.
         seed_: the seed of weights and orders.
 
@@ -105,7 +112,7 @@ class CompetitiveLayer(Quantizer):
     >>> X = np.array([[0.0], [0.2], [5.0], [5.2], [9.9], [10.1]])
     >>> layer = CompetitiveLayer(n_units=3, conscience=True, epochs=100, random_state=0).fit(X)
     >>> np.sort(layer.weights_.ravel()).round(1)
-    array([ 0.1,  5.1, 10. ], dtype=float32)
+    array([ 0.1,  5.1, 10. ])
     """
 
     n_units: PositiveInt = 8
@@ -122,12 +129,14 @@ class CompetitiveLayer(Quantizer):
             self.weights_ = rules.start(X, p.n_units, p.init, self._generator("weights"))
             self.shares_ = np.full(p.n_units, 1 / p.n_units, np.float32)
             self.scale_ = float(X.var(axis=0, dtype=np.float64).sum())
-        state, self.error_curve_ = self._run(
-            compete, X, (self.weights_, self.shares_), np.array(p.learning_rate), p.memory,
+        middle = self._origin(X)
+        state, self.loss_curve_ = self._run(
+            compete, X - middle, (self.weights_ - middle, self.shares_), np.array(p.learning_rate), p.memory,
             p.bias * self.scale_, draws.key(self.seed_, "order"), done, np.zeros(epochs), p.epochs,
             conscience=p.conscience,
         )  # fmt: skip
-        self.weights_, self.shares_ = state
+        self._finite(state, self.loss_curve_)
+        self.weights_, self.shares_ = middle + state[0], state[1]
         self.n_iter_ = done + epochs
         return self
 

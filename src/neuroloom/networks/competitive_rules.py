@@ -161,6 +161,6 @@ def start(X: np.ndarray, units: int, init: str, rng: np.random.Generator) -> np.
     """Weights to begin with: rows of X ("sample"), or uniform between each column's ends ("random")."""
     if init == "random":
         low, high = np.nanmin(X, axis=0), np.nanmax(X, axis=0)
-        return rng.uniform(low, high, (units, X.shape[1])).astype(np.float32)
+        return rng.uniform(low, high, (units, X.shape[1]))
     rows = X[rng.choice(len(X), units, replace=len(X) < units)]
-    return np.where(np.isfinite(rows), rows, middle(X)).astype(np.float32)
+    return np.where(np.isfinite(rows), rows, middle(X))

@@ -15,7 +15,7 @@ from neuroloom.config import Bool, Choice, Fraction, NonNegative, Positive, Posi
 from neuroloom.engines import Engine
 from neuroloom.networks import rbm_rules as rules
 from neuroloom.networks.base import Network
-from neuroloom.networks.rbm import BernoulliRBM, GaussianRBM
+from neuroloom.networks.rbm import BernoulliRBM, GaussianRBM, within_unit
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key, Tree
 
@@ -47,6 +47,13 @@ class _Stack(Network):
             self.rbms_.append(rbm.fit(X))
             X = self._run(rules.hidden_means, rbm._net, X)
 
+    def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
+        """X as checked rows of visible values."""
+        return self._visible(self._rows(X, reset=reset))
+
+    def _visible(self, X: np.ndarray) -> np.ndarray:
+        return within_unit(self, X) if self.visible == "binary" else X
+
 
 class DeepBeliefNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Stack):
     """Deep belief network: each layer is a restricted Boltzmann machine that learns what the layer below found.
@@ -58,7 +65,7 @@ class DeepBeliefNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Stac
 
     Args:
         layers: hidden units of each layer, from below.
-        visible: "binary" columns (from 0 to 1), or "gaussian" ones of about unit variance.
+        visible: "binary" columns (from 0 to 1, see `BernoulliRBM`), or "gaussian" ones of about unit variance.
         learning_rate: of the machines; a tenth of it for Gaussian columns.
         batch_size, epochs, k, persistent, momentum, weight_decay: of each machine; see `BernoulliRBM`.
 
@@ -83,12 +90,12 @@ class DeepBeliefNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Stac
     def fit(self, X: Any, y: Any = None) -> DeepBeliefNetwork:
         """Learn layer after layer."""
         p = self._start()
-        self._stack(p, self._rows(X))
+        self._stack(p, self._inputs(X, reset=True))
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Probabilities of the top layer: (examples, layers[-1])."""
-        found = self._rows(X, reset=False)
+        found = self._inputs(X)
         for rbm in self.rbms_:
             found = self._answer(rules.hidden_means, rbm._net, found)
         return found
@@ -137,7 +144,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
 
     Args:
         layers: hidden units of each layer, from below.
-        visible: "binary" columns (from 0 to 1), or "gaussian" ones of about unit variance.
+        visible: "binary" columns (from 0 to 1, see `BernoulliRBM`), or "gaussian" ones of about unit variance.
         learning_rate: of the machines; a tenth of it for Gaussian columns.
         batch_size, epochs, k, persistent, momentum, weight_decay: of each machine; see `BernoulliRBM`.
         tuning_epochs: passes of back-propagation.
@@ -171,7 +178,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
         """Learn the machines from X, then all weights from labels y."""
         p = self._start()
         X, y = self._rows(X, y)
-        labels = self._labels(y)
+        labels, X = self._labels(y), self._visible(X)
         self._stack(p, X)
         layers = [(rbm.components_, rbm.intercept_hidden_) for rbm in self.rbms_]
         last = (np.zeros((len(self.classes_), p.layers[-1])), np.zeros(len(self.classes_)))
@@ -179,6 +186,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
             tune, [*layers, last], X, labels, p.tuning_rate, draws.key(self.seed_, "tune"),
             batch=min(p.tuning_batch, len(X)), epochs=p.tuning_epochs,
         )  # fmt: skip
+        self._finite(learned, self.loss_curve_)
         *layers, (self.coef_, self.intercept_) = learned
         for rbm, (w, c) in zip(self.rbms_, layers, strict=True):
             rbm.components_, rbm.intercept_hidden_ = w, c
@@ -187,7 +195,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """P(class | x): (examples, classes)."""
-        X = self._rows(X, reset=False)
+        X = self._inputs(X)
         layers = [(rbm.components_, rbm.intercept_hidden_) for rbm in self.rbms_]
         return self._answer(probabilities, [*layers, (self.coef_, self.intercept_)], X)
 

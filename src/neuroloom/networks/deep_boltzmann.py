@@ -13,14 +13,15 @@ from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.networks import deep_boltzmann_rules as rules
 from neuroloom.networks import rbm_rules
 from neuroloom.networks.base import Network
-from neuroloom.networks.rbm import LARGEST, BernoulliRBM
+from neuroloom.networks.rbm import LARGEST, BernoulliRBM, within_unit
 from neuroloom.ops import draws
 
 
 class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     """Deep Boltzmann machine: binary units in layers, where each layer hears from the one below and the one above.
 
-    Visible units v = h⁰ (the columns; 0, 1 or probabilities between) and hidden layers h¹ … hᴸ have the energy
+    Visible units v = h⁰ (the columns: 0, 1 or probabilities between; values outside count as 0 or 1, with a warning)
+    and hidden layers h¹ … hᴸ have the energy
 
         E(v, h¹, …, hᴸ) = -bᵀ v - Σ_l c_lᵀ h_l - Σ_l h_{l-1}ᵀ W_l h_l,      p(v) = Σ_h exp(-E) / Z
         P(h_l = 1 | its neighbours) = σ(c_l + W_lᵀ h_{l-1} + W_{l+1} h_{l+1})
@@ -52,7 +53,7 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         units_: units of each layer, v first.
         means_: of the even layers over the rows of X, for `ais`.
         n_seen_: rows of X.
-        curve_: after each pass together, the mean squared error of reconstruction of the first 500 rows.
+        loss_curve_: after each pass together, the mean squared error of reconstruction of the first 500 rows.
         n_iter_: passes together.
         seed_: the seed of weights, orders and chains.
 
@@ -82,28 +83,30 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     def fit(self, X: Any, y: Any = None) -> DeepBoltzmannMachine:
         """Learn the distribution of the rows of X."""
         p = self._start()
-        X = self._rows(X)
+        X = self._inputs(X, reset=True)
         self.units_: np.ndarray = np.array([X.shape[1], *p.layers], np.int32)
         normal, coin = self._generator("weights").normal, self._generator("chains").integers
         weights = [normal(0, 0.01, shape) for shape in zip(self.units_[1:], self.units_[:-1], strict=True)]
         chains = coin(0, 2, (p.chains, self.units_[1::2].sum())).astype(np.float32)
-        net, self.means_, self.curve_ = self._run(
+        net, means, curve = self._run(
             rules.train, weights, [np.zeros(n) for n in self.units_], chains, X, draws.key(self.seed_, "train"),
             p.learning_rate, batch=min(p.batch_size, len(X)), k=p.k, sweeps=p.mean_field_steps,
             pretraining=p.pretrain_epochs, epochs=p.epochs,
         )  # fmt: skip
+        self._finite(net, means, curve)
         self.weights_, self.intercept_even_, self.intercept_odd_ = net
+        self.means_, self.loss_curve_ = means, curve
         self.n_seen_, self.n_iter_ = len(X), p.epochs
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """The last layer's probabilities in the mean field of each row: (examples, layers[-1])."""
-        sides = self._answer(rules.mean_field, self._net, self._rows(X, reset=False))
+        sides = self._answer(rules.mean_field, self._net, self._inputs(X))
         return sides[(len(self.units_) - 1) % 2][:, -self._n_features_out :]
 
     def reconstruct(self, X: Any) -> np.ndarray:
         """The means of the columns given the mean field of each row: (examples, features)."""
-        return self._answer(rules.reconstruction, self._net, self._rows(X, reset=False))
+        return self._answer(rules.reconstruction, self._net, self._inputs(X))
 
     def sample(self, n_samples: int = 1, steps: int = 1000, seed: int = 0) -> np.ndarray:
         """Visible states at the end of Gibbs chains that start from noise: (n_samples, features).
@@ -130,7 +133,7 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         Args:
             log_z: ln Z, as `ais` estimates it; None: exactly, see `log_partition`.
         """
-        found = self._answer(rules.bound, self._net, self._rows(X, reset=False))
+        found = self._answer(rules.bound, self._net, self._inputs(X))
         return found - (self.log_partition() if log_z is None else log_z)
 
     def log_likelihood(self, X: Any, log_z: float | None = None) -> np.ndarray:
@@ -142,7 +145,7 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         Raises:
             ConfigurationError: the even and the odd hidden layers have more than 20 units each.
         """
-        rows, back = np.unique(self._rows(X, reset=False).astype(np.float64), axis=0, return_inverse=True)
+        rows, back = np.unique(self._inputs(X).astype(np.float64), axis=0, return_inverse=True)
         (w, b, c), d = self._net, self.n_features_in_
         self._few(len(b) - d, len(c))
         found = [v @ b[:d] + rbm_rules.log_partition((w[:, d:], b[d:], c + w[:, :d] @ v), "binary") for v in rows]
@@ -186,6 +189,9 @@ class DeepBoltzmannMachine(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     @property
     def _n_features_out(self) -> int:
         return int(self.units_[-1])
+
+    def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
+        return within_unit(self, self._rows(X, reset=reset))
 
     def _places(self) -> list[slice]:
         """Where each layer is on its side."""

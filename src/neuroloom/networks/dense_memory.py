@@ -13,6 +13,9 @@ from neuroloom.networks.hopfield import _Memory
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
+ROUNDING = 1e-12
+"""The largest sum, in parts of the sum of sizes, that is taken for 0."""
+
 
 class DenseAssociativeMemory(_Memory):
     """A binary memory whose energy is steeper than quadratic, so that it holds more patterns than units.
@@ -59,8 +62,7 @@ class DenseAssociativeMemory(_Memory):
         """The states that the rows of X end in, of -1 and 1: (examples, features)."""
         p, states = self._checked(), self._states(X)
         key = draws.key(self.seed_, "order")
-        found = self._run(recall_dense, self.patterns_, states, p.max_sweeps, key, degree=p.degree)
-        return found.astype(np.float64)
+        return self._answer(recall_dense, self.patterns_, states, p.max_sweeps, key, degree=p.degree)
 
     def energy(self, X: Any) -> np.ndarray:
         """E of each row's state, in units of Nⁿ: (examples,)."""
@@ -101,7 +103,7 @@ class ModernHopfield(_Memory):
     def fit(self, X: Any, y: Any = None) -> ModernHopfield:
         """Store the rows of X."""
         p = self._start()
-        self.patterns_ = self._rows(X)
+        self.patterns_ = np.array(self._rows(X))
         self.beta_ = p.beta or self.patterns_.shape[1] ** -0.5
         return self
 
@@ -128,17 +130,21 @@ class ModernHopfield(_Memory):
 
 
 def recall_dense(engine: Engine, patterns: Array, states: Array, sweeps: Array, key: Array, *, degree: int) -> Array:
-    """Unit after unit, until nothing changes. The overlaps with all patterns follow each change."""
-    n = patterns.shape[1]
+    """Unit after unit, until nothing changes. The overlaps with all patterns follow each change.
 
-    def energy(overlap: Array) -> Array:
-        return ops.sum(ops.maximum(overlap / n, 0.0) ** degree, axis=0)
+    Overlaps are divided by the largest, so that no degree makes all their powers vanish; a difference that is no larger
+    than the rounding of its terms is none.
+    """
+    n = patterns.shape[1]
 
     def one(overlap: Array, item: Any) -> Any:  # overlap (patterns, batch)
         pattern, s = item
         rest = overlap - pattern[:, None] * s
-        gain = energy(rest + pattern[:, None]) - energy(rest - pattern[:, None])
-        new = ops.where(gain > 1e-7, 1.0, ops.where(gain < -1e-7, -1.0, s))
+        largest = ops.maximum(ops.max(rest, axis=0) + 1, 1.0)
+        up, down = (ops.maximum((rest + side) / largest, 0.0) ** degree for side in (1, -1))
+        gains = pattern[:, None] * (up - down)
+        gain, least = ops.sum(gains, axis=0), ROUNDING * ops.sum(ops.abs(gains), axis=0)
+        new = ops.where(gain > least, 1.0, ops.where(gain < -least, -1.0, s))
         return rest + pattern[:, None] * new, new
 
     def sweep(i: Array, s: Array) -> Any:  # s (units, batch)

@@ -11,6 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Count, NonNegative, Number, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, DataError, ShapeError
+from neuroloom.networks import least_squares
 from neuroloom.networks.answers import ManyTargets
 from neuroloom.networks.sequences import _Scored, _Sequences
 from neuroloom.typing import Array
@@ -124,7 +125,8 @@ class EchoStateRegressor(_Scored, ManyTargets, _Sequences):
         self.recurrent_coef_ = reservoir(rng, p.n_units, p.density, p.spectral_radius)
 
     def _weights(self) -> tuple[np.ndarray, ...]:
-        return self.input_coef_, self.recurrent_coef_, self.intercept_in_
+        """Aᵀ and Wᵀ, as the products of states with them read fastest, and b."""
+        return self.input_coef_.T.copy(), self.recurrent_coef_.T.copy(), self.intercept_in_
 
     def _run_states(self, X: np.ndarray, start: Any) -> np.ndarray:
         shape = (len(X), len(self.recurrent_coef_))
@@ -161,26 +163,24 @@ def reservoir(rng: np.random.Generator, units: int, density: float, radius: floa
 def ridge(rows: np.ndarray, targets: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
     """V and c of min Σ ‖V r + c - y‖² + α ‖V‖²: of equals the shortest."""
     centre, middle = rows.mean(axis=0), targets.mean(axis=0)
-    n = rows.shape[1]
-    above = np.vstack([rows - centre, np.sqrt(alpha) * np.eye(n)])
-    solution = np.linalg.lstsq(above, np.vstack([targets - middle, np.zeros((n, targets.shape[1]))]))[0].T
+    solution = least_squares.solve(rows - centre, targets - middle, np.full(rows.shape[1], alpha)).T
     return solution, middle - solution @ centre
 
 
-def step(x: Array, u: Array, weights: tuple[Array, ...], leak: Array) -> Array:
-    """The next state of each sequence, (sequences, units)."""
-    w_in, w, bias = weights
-    return (1 - leak) * x + leak * ops.tanh(u @ w_in.T + x @ w.T + bias)
+def step(x: Array, heard: Array, w: Array, leak: Array) -> Array:
+    """The next state of each sequence, (sequences, units), that hears A u + b and, by Wᵀ, itself."""
+    return (1 - leak) * x + leak * ops.tanh(heard + x @ w)
 
 
 def echoes(engine: Engine, x: Array, inputs: Array, weights: tuple[Array, ...], leak: Array) -> Array:
     """All states for inputs (steps, sequences, features): (steps, sequences, units)."""
+    w_in, w, bias = weights
 
-    def one(x: Array, u: Array) -> Any:
-        x = step(x, u, weights, leak)
+    def one(x: Array, heard: Array) -> Any:
+        x = step(x, heard, w, leak)
         return x, x
 
-    return engine.scan(one, x, inputs)[1]
+    return engine.scan(one, x, inputs @ w_in + bias)[1]
 
 
 def go_on(
@@ -188,9 +188,11 @@ def go_on(
 ) -> Array:
     """What the network says when it hears itself, from a state x that heard u: (steps, sequences, features)."""
 
+    w_in, w, bias = weights
+
     def turn(carry: Any, i: Array) -> Any:
         x, u = carry
         said = ops.concat([x, u], axis=1) @ v.T + c
-        return (step(x, said, weights, leak), said), said
+        return (step(x, said @ w_in + bias, w, leak), said), said
 
     return engine.scan(turn, (x, u), engine.arange(steps))[1]

@@ -11,9 +11,9 @@ from sklearn.utils.validation import _check_sample_weight
 from neuroloom import activations
 from neuroloom.config import Choice, NonNegative, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.answers import ByScores, ManyTargets
-from neuroloom.networks.base import Network
-from neuroloom.networks.perceptron import targets_of
+from neuroloom.networks import least_squares
+from neuroloom.networks.answers import ByScores, ManyTargets, targets_of
+from neuroloom.networks.base import Network, direct
 from neuroloom.typing import Array
 
 
@@ -29,17 +29,16 @@ class _Extreme(Network):
         self.hidden_coef_ = (rng.normal(size=(X.shape[1], p.n_hidden)) / np.sqrt(X.shape[1])).astype(np.float32)
         self.hidden_intercept_ = rng.uniform(-1, 1, p.n_hidden).astype(np.float32)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        rows = np.hstack([self._hidden(X), np.ones((len(X), 1))]) * np.sqrt(weights)[:, None]
-        ridge = np.sqrt(p.alpha) * np.eye(p.n_hidden, p.n_hidden + 1)  # none on the bias
-        solution = np.linalg.lstsq(
-            np.vstack([rows, ridge]),
-            np.vstack([targets * np.sqrt(weights)[:, None], np.zeros((p.n_hidden, targets.shape[1]))]),
-        )[0]
+        roots = np.sqrt(weights)[:, None]
+        rows = np.empty((len(X), p.n_hidden + 1))
+        np.multiply(self._hidden(X), roots, out=rows[:, :-1])
+        rows[:, -1:] = roots
+        penalties = np.append(np.full(p.n_hidden, p.alpha), 0.0)  # none on the bias
+        solution = least_squares.solve(rows, targets * roots, penalties)
         self.coef_, self.intercept_ = solution[:-1].T.copy(), solution[-1].copy()
 
     def _hidden(self, X: np.ndarray) -> np.ndarray:
-        found = self._per_row(hidden, X, self.hidden_coef_, self.hidden_intercept_, activation=self.activation)
-        return found.astype(np.float64)
+        return self._per_row(hidden, X, self.hidden_coef_, self.hidden_intercept_, activation=self.activation)
 
     def _outputs(self, X: Any) -> np.ndarray:
         X = self._rows(X, reset=False)
@@ -122,6 +121,7 @@ class ELMClassifier(ByScores, _Extreme):
         return found[:, 0] if len(self.classes_) == 2 else found
 
 
+@direct
 def hidden(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) -> Array:
     """g(x W + b)."""
     return activations.get(activation)(x @ w + b)

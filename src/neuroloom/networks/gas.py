@@ -38,7 +38,7 @@ class NeuralGas(Quantizer):
         weights_: w, (units, features), at first rows of X.
         edges_: pairs of neighbours among the rows of the last fit, (edges, 2), the smaller number first.
         clusters_: for each unit the number of its part of the graph of edges.
-        error_curve_: the mean distance of rows to the nearest unit in each pass of the last fit, while it goes on.
+        loss_curve_: the mean distance of rows to the nearest unit in each pass of the last fit, while it goes on.
         n_iter_: passes done.
         seed_: the seed of weights and orders.
 
@@ -49,7 +49,7 @@ class NeuralGas(Quantizer):
     >>> gas = NeuralGas(n_units=2, epochs=100, random_state=0).fit(X)
     >>> np.sort(gas.weights_, axis=0).round(1)
     array([[0.3, 0.3],
-           [8.3, 8.3]], dtype=float32)
+           [8.3, 8.3]])
     """
 
     n_units: PositiveInt = 25
@@ -60,12 +60,14 @@ class NeuralGas(Quantizer):
     def _learn(self, p: SimpleNamespace, X: np.ndarray, epochs: int) -> NeuralGas:
         done = self._begun()
         w = self.weights_ if done else rules.start(X, p.n_units, "sample", self._generator("weights"))
+        middle = self._origin(X)
         ranges = np.array(p.range or (max(p.n_units / 2, 0.01), 0.01))
-        w, self.error_curve_ = self._run(
-            diffuse, X, w, np.array(p.learning_rate), ranges, draws.key(self.seed_, "order"), done, np.zeros(epochs),
-            float(p.epochs),
+        w, self.loss_curve_ = self._run(
+            diffuse, X - middle, w - middle, np.array(p.learning_rate), ranges,
+            draws.key(self.seed_, "order"), done, np.zeros(epochs), float(p.epochs),
         )  # fmt: skip
-        self.weights_: np.ndarray = w
+        self._finite(w, self.loss_curve_)
+        self.weights_: np.ndarray = middle + w
         self.n_iter_ = done + epochs
         self.edges_ = joined(self._lengths(X))
         self.clusters_ = parts(self.edges_, len(self.weights_))

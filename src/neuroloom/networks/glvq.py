@@ -6,12 +6,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax, logsumexp
 from sklearn.base import TransformerMixin
 
 from neuroloom import ops, optimizers
 from neuroloom.config import Positive, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.kernel import squared_distances
+from neuroloom.networks.kernel import log_share, squared_distances
 from neuroloom.networks.lvq import Prototypes
 from neuroloom.typing import Array, Tree
 
@@ -30,13 +31,15 @@ class _Descending(Prototypes):
         X, y = self._rows(X, y)
         labels = self._labels(y)
         self._first_prototypes(X, labels, p.prototypes_per_class)
-        start = {"prototypes": self.prototypes_, **self._first_metric(p, X.shape[1])}
-        scale = np.maximum(X.std(axis=0, dtype=np.float64).mean(), 1e-12)  # of the steps, for any unit of the features
-        found, self.cost_curve_ = self._run(
-            descend, start, X, labels, self.prototype_labels_, p.learning_rate, scale, getattr(p, "sigma", 1.0),
-            cost=self._cost, steps=p.max_iter,
+        middle = self.prototypes_.mean(axis=0)
+        scale = X.std(axis=0, dtype=np.float64).mean() or 1.0
+        start = {"prototypes": (self.prototypes_ - middle) / scale, **self._first_metric(p, X.shape[1])}
+        found, self.loss_curve_ = self._run(
+            descend, start, (X - middle) / scale, labels, self.prototype_labels_, p.learning_rate,
+            getattr(p, "sigma", 1.0) / scale, cost=self._cost, steps=p.max_iter,
         )  # fmt: skip
-        self.prototypes_ = found["prototypes"]
+        self._finite(found, self.loss_curve_)
+        self.prototypes_ = middle + scale * found["prototypes"]
         self._keep_metric(found)
         self.n_iter_ = p.max_iter
         return self
@@ -64,7 +67,7 @@ class GLVQ(_Descending):
         prototypes_: (prototypes, features).
         prototype_labels_: their classes, as positions in `classes_`.
         classes_: the labels.
-        cost_curve_: E divided by the number of examples, before each step.
+        loss_curve_: E divided by the number of examples, before each step.
 
     Other programs take one example a step. Source: A. Sato and K. Yamada, "Generalized learning vector quantization",
     NIPS 8 (1996).
@@ -72,7 +75,7 @@ class GLVQ(_Descending):
     >>> from sklearn.datasets import load_iris
     >>> X, y = load_iris(return_X_y=True)
     >>> net = GLVQ(random_state=0).fit(X, y)
-    >>> bool(net.score(X, y) > 0.94 and net.cost_curve_[-1] < net.cost_curve_[0])
+    >>> bool(net.score(X, y) > 0.94 and net.loss_curve_[-1] < net.loss_curve_[0])
     True
     """
 
@@ -89,7 +92,7 @@ class GRLVQ(_Descending):
 
     Attributes:
         relevances_: λ, (features,).
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`.
 
     Features should have one scale, so that λ can be compared. Source: B. Hammer and T. Villmann, "Generalized
     relevance learning vector quantization", Neural Networks 15 (2002).
@@ -108,7 +111,7 @@ class GRLVQ(_Descending):
         self.relevances_ = found["relevances"]
 
     def _distances(self, X: Any) -> np.ndarray:
-        return self._per_row(_scaled_distances, X, self.prototypes_, np.sqrt(self.relevances_))
+        return self._per_row(_scaled_distances, *self._centred(X), np.sqrt(self.relevances_))
 
 
 class GMLVQ(TransformerMixin, _Descending):
@@ -127,7 +130,7 @@ class GMLVQ(TransformerMixin, _Descending):
     Attributes:
         omega_: Ω, (rank, features).
         relevance_matrix_: Λ, (features, features).
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`.
 
     Source: P. Schneider, M. Biehl and B. Hammer, "Adaptive relevance matrices in learning vector quantization", Neural
     Computation 21 (2009).
@@ -151,7 +154,7 @@ class GMLVQ(TransformerMixin, _Descending):
         self.relevance_matrix_ = self.omega_.T @ self.omega_
 
     def _distances(self, X: Any) -> np.ndarray:
-        return self._per_row(_mapped_distances, X, self.prototypes_, self.omega_)
+        return self._per_row(_mapped_distances, *self._centred(X), self.omega_)
 
     def transform(self, X: Any) -> np.ndarray:
         """Ω x, (rows, rank)."""
@@ -170,7 +173,7 @@ class RSLVQ(_Descending):
         sigma: σ, in the units of the features.
 
     Attributes:
-        prototypes_, prototype_labels_, classes_, cost_curve_: as of `GLVQ`, with E of this network.
+        prototypes_, prototype_labels_, classes_, loss_curve_: as of `GLVQ`, with E of this network.
 
     Source: S. Seo and K. Obermayer, "Soft learning vector quantization", Neural Computation 15 (2003).
 
@@ -186,25 +189,28 @@ class RSLVQ(_Descending):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The share of each class in the mixture at each row of X, (rows, classes)."""
-        logits = -self._distances(self._rows(X, reset=False)).astype(np.float64) / (2 * self.sigma**2)
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        mine = self.prototype_labels_ == np.arange(len(self.classes_))[:, None]
-        return (shares @ mine.T) / shares.sum(axis=1, keepdims=True)
+        return np.exp(self._log_shares(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
         """log P: of the second class against the first, (rows,), for two classes, else (rows, classes)."""
-        logs = np.log(np.maximum(self.predict_proba(X), np.finfo(float).tiny))
+        logs = self._log_shares(X)
         return logs[:, 1] - logs[:, 0] if logs.shape[1] == 2 else logs
+
+    def _log_shares(self, X: Any) -> np.ndarray:
+        """log P(class | x), (rows, classes)."""
+        logits = log_softmax(-self._distances(self._rows(X, reset=False)) / (2 * self.sigma**2), axis=1)
+        classes = range(len(self.classes_))
+        return np.stack([logsumexp(logits[:, self.prototype_labels_ == c], axis=1) for c in classes], axis=1)
 
 
 def descend(
-    engine: Engine, start: Tree, x: Array, labels: Array, marks: Array, rate: Array, scale: Array, sigma: Array, *,
-    cost: str, steps: int,
+    engine: Engine, start: Tree, x: Array, labels: Array, marks: Array, rate: Array, sigma: Array, *, cost: str,
+    steps: int,
 ) -> tuple[Tree, Array]:  # fmt: skip
     """Adam over prototypes and metric: both at the end, and the mean cost before each step."""
     adam = optimizers.Adam(epsilon=1e-4)  # a smaller one turns rounding into steps where a gradient is nearly zero
-    same = ops.cast(labels[:, None] == marks[None, :], "float32")
-    units = {name: scale if name == "prototypes" else 0.2 for name in start}
+    same = labels[:, None] == marks[None, :]
+    units = {name: 1.0 if name == "prototypes" else 0.2 for name in start}
 
     def loss(scaled: Tree) -> tuple[Array, tuple[()]]:
         params = {name: scaled[name] * units[name] for name in scaled}
@@ -233,8 +239,6 @@ def normal(name: str, value: Array) -> Array:
 def distances(x: Array, params: Tree) -> Array:
     """Squared distances to the prototypes in the metric of `params`, (rows, prototypes)."""
     w = params["prototypes"]
-    middle = ops.mean(w, axis=0)
-    x, w = x - middle, w - middle
     if "relevances" in params:  # without their roots, whose derivative at 0 is infinite
         share = params["relevances"]
         across = (x * share) @ ops.permute_dims(w, (1, 0))
@@ -247,22 +251,21 @@ def distances(x: Array, params: Tree) -> Array:
 
 def margin(squared: Array, same: Array) -> Array:
     """(d⁺ - d⁻) / (d⁺ + d⁻) of each row."""
-    right = ops.min(squared + (1 - same) * 1e30, axis=1)
-    wrong = ops.min(squared + same * 1e30, axis=1)
-    return (right - wrong) / (right + wrong + 1e-12)
+    right = ops.min(ops.where(same, squared, np.inf), axis=1)
+    wrong = ops.min(ops.where(same, np.inf, squared), axis=1)
+    total = right + wrong
+    return (right - wrong) / ops.where(total > 0, total, 1.0)
 
 
 def soft(squared: Array, same: Array, sigma: Array) -> Array:
     """-log of the share of the right class in the mixture, of each row."""
-    log_shares = ops.log_softmax(-squared / (2 * sigma**2), axis=-1)
-    return -ops.log(ops.sum(ops.exp(log_shares) * same, axis=1) + 1e-30)
+    return -log_share(-squared / (2 * sigma**2), same)
 
 
 def _scaled_distances(engine: Engine, x: Array, w: Array, factors: Array) -> Array:
-    middle = ops.mean(w, axis=0)
-    return squared_distances((x - middle) * factors, (w - middle) * factors)
+    return squared_distances(x * factors, w * factors)
 
 
 def _mapped_distances(engine: Engine, x: Array, w: Array, omega: Array) -> Array:
-    middle, to = ops.mean(w, axis=0), ops.permute_dims(omega, (1, 0))
-    return squared_distances((x - middle) @ to, (w - middle) @ to)
+    to = ops.permute_dims(omega, (1, 0))
+    return squared_distances(x @ to, w @ to)

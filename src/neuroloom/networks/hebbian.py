@@ -198,10 +198,12 @@ class _Components(TransformerMixin, Network):
         if not again:
             self._set_start(p, X)
         key = draws.key(self.seed_, "order", self.n_iter_)
-        self.components_: np.ndarray = self._run(
+        found = self._run(
             turn, self.components_, (X - self.mean_) / self.scale_, p.learning_rate, self.n_iter_, epochs, key,
             triangular=self.triangular,
         )  # fmt: skip
+        self._finite(found)
+        self.components_: np.ndarray = found
         self.n_iter_ += epochs
         return self
 
@@ -211,7 +213,7 @@ class _Components(TransformerMixin, Network):
             raise ConfigurationError(
                 f"{type(self).__name__} expected n_components of at most {d}, the columns of X, received {k}."
             )
-        self.mean_ = X.mean(axis=0) if p.center else np.zeros(d, np.float32)
+        self.mean_ = X.mean(axis=0, dtype=np.float64) if p.center else np.zeros(d)
         lengths = np.sqrt(((X - self.mean_).astype(np.float64) ** 2).sum(axis=1).max())
         self.scale_ = float(lengths) or 1.0
         start = self._generator("weights").normal(size=(d, k))

@@ -13,7 +13,6 @@ from neuroloom import ops
 from neuroloom.config import Choice, NonNegative, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.networks import topology
 from neuroloom.networks.base import Network
 from neuroloom.networks.numbers import Matrix
 from neuroloom.ops import draws
@@ -54,15 +53,23 @@ class _Connected(_Memory):
 
     def _store(self, p: Any, patterns: np.ndarray, again: bool) -> Any:
         units = patterns.shape[1]
-        w = self.weights_ if again else np.zeros((units, units), np.float32)
+        if not again:
+            self.__dict__.pop("projection_", None)
+        elif (p.rule == "pseudo-inverse") != hasattr(self, "projection_"):
+            raise ConfigurationError(
+                f"{type(self).__name__} expected the rule with which its first patterns were stored, received "
+                f"{p.rule!r}: the pseudo-inverse needs all patterns. Call fit with them, or set rule back."
+            )
         mask = connected(p.connections, units)
+        joined = units if mask is None else 1 + mask.sum() / units
         self.n_patterns_: int = len(patterns) + (self.n_patterns_ if again else 0)
-        self.capacity_ = capacity(p.rule, 1 + mask.sum() / units)
+        self.capacity_ = capacity(p.rule, joined)
         if p.rule == "pseudo-inverse":
-            self.projection_: np.ndarray = project(self.projection_ if again else np.zeros((units, units)), patterns)
-            self.weights_: np.ndarray = (self.projection_ * mask).astype(np.float32)
+            self.projection_: np.ndarray = project(self.projection_ if again else None, patterns)
+            self.weights_: np.ndarray = masked(self.projection_.astype(np.float32), mask)
         else:
-            self.weights_ = self._run(storkey if p.rule == "storkey" else hebb, w, patterns, mask)
+            before = self.weights_ if again else None
+            self.weights_ = (storkey if p.rule == "storkey" else hebb)(before, patterns.astype(np.float32), mask)
         if self.n_patterns_ > self.capacity_:
             warnings.warn(
                 f"{type(self).__name__} holds {self.n_patterns_} patterns, beyond the capacity of {p.rule!r}: about "
@@ -203,24 +210,33 @@ class ContinuousHopfield(_Connected):
         return energies(v, self.weights_) + leak.sum(axis=1) / (p.tau * p.gain)
 
 
-def connected(connections: np.ndarray | None, units: int) -> np.ndarray:
-    """1 for each two units that a weight may join, else 0: all but each unit with itself, or as told.
+def connected(connections: np.ndarray | None, units: int) -> np.ndarray | None:
+    """True for each two units that a weight may join, of all but each unit with itself; None: as those are.
 
     Raises:
         ShapeError: the matrix is not of these units.
         ConfigurationError: it joins two units in one direction only.
     """
-    mask = topology.full(units)
     if connections is None:
-        return mask
-    if connections.shape != mask.shape:
-        raise ShapeError(f"Expected connections of shape {mask.shape}, received {connections.shape}.")
-    if ((connections != 0) != (connections.T != 0)).any():
+        return None
+    if connections.shape != (units, units):
+        raise ShapeError(f"Expected connections of shape {(units, units)}, received {connections.shape}.")
+    mask: np.ndarray = connections != 0
+    if (mask != mask.T).any():
         raise ConfigurationError(
             "Expected symmetric connections, received one from a unit to another without the way back: the energy "
             "could rise. topology.symmetric(connections) adds them."
         )
-    return mask * (connections != 0)
+    return mask & ~np.eye(units, dtype=bool)
+
+
+def masked(w: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """w, in place, with 0 where there is no connection."""
+    if mask is None:
+        np.fill_diagonal(w, 0)
+    else:
+        w *= mask
+    return w
 
 
 def capacity(rule: str, units: float) -> float:
@@ -236,29 +252,39 @@ def energies(s: np.ndarray, w: np.ndarray) -> np.ndarray:
     return -0.5 * np.einsum("bi,bi->b", s @ w.astype(np.float64), s)
 
 
-def hebb(engine: Engine, w: Array, patterns: Array, mask: Array) -> Array:
-    """W + 1/N Σ ξ ξᵀ where there are connections."""
-    return w + mask * (patterns.T @ patterns) / w.shape[0]
+def hebb(w: np.ndarray | None, patterns: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """W + 1/N Σ ξ ξᵀ where there are connections, in float32."""
+    sums = patterns.T @ patterns
+    sums /= np.float32(patterns.shape[1])
+    sums = masked(sums, mask)
+    return sums if w is None else w + sums
 
 
-def storkey(engine: Engine, w: Array, patterns: Array, mask: Array) -> Array:
-    """Storkey's rule, pattern by pattern, where there are connections."""
-    n = w.shape[0]
+def storkey(w: np.ndarray | None, patterns: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Storkey's rule, pattern by pattern, where there are connections, in float32.
 
-    def one(w: Array, s: Array) -> Any:
-        field = (w @ s)[:, None] - w * s[None, :]  # h_ij = Σ_k w_ik ξ_k - w_ij ξ_j, as w_ii = 0
-        change = s[:, None] * s[None, :] - s[:, None] * field.T - field * s[None, :]
-        return w + mask * change / n, s[:0]
+    With h = W ξ it is h_ij = h_i - w_ij ξ_j, as w_ii = 0, so that W is symmetric and ξ_i² = 1 make of it
 
-    return engine.scan(one, w, patterns)[0]
+        ΔW = 2/N W + 1/N (ξ (ξ/2 - h)ᵀ + (ξ/2 - h) ξᵀ)
+    """
+    n = patterns.shape[1]
+    w = np.zeros((n, n), np.float32) if w is None else w.copy()
+    for s in patterns:
+        part = (s / 2 - w @ s) / np.float32(n)
+        change = np.stack([s, part], axis=1) @ np.stack([part, s])
+        change += np.float32(2 / n) * w
+        w += masked(change, mask)
+    return w
 
 
-def project(projection: np.ndarray, patterns: np.ndarray) -> np.ndarray:
+def project(projection: np.ndarray | None, patterns: np.ndarray) -> np.ndarray:
     """The projection onto a space and these patterns: what they have beyond it is added to it."""
-    beyond = patterns - patterns @ projection
+    beyond = patterns if projection is None else patterns - patterns @ projection
     beyond = beyond[np.linalg.norm(beyond, axis=1) > 1e-6 * math.sqrt(patterns.shape[1])]
-    wider = projection + np.linalg.pinv(beyond, rcond=1e-9) @ beyond
-    return (wider + wider.T) / 2
+    _, sizes, basis = np.linalg.svd(beyond, full_matrices=False)
+    basis = basis[sizes > 1e-9 * sizes.max(initial=0)]
+    wider = basis.T @ basis
+    return wider if projection is None else wider + projection
 
 
 def _sign(h: Array, s: Array, slack: Array) -> Array:

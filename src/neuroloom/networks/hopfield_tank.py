@@ -75,8 +75,8 @@ class HopfieldTank(Network):
         """Find a tour through the rows of X: places, compared by their Euclidean distance."""
         p = self._start()
         X = self._rows(X, ensure_min_samples=2)
-        self.cities_: np.ndarray = X
-        distances = pairwise(X.astype(np.float64))
+        self.cities_: np.ndarray = np.array(X, np.float64)
+        distances = pairwise(self.cities_)
         scale = float(np.ptp(X, axis=0).max()) or 1.0
         wanted = len(X) + p.excess
         start = start_of(self._generator("noise"), len(X), p.starts, wanted, p.u0)
@@ -92,7 +92,7 @@ class HopfieldTank(Network):
 
     def predict(self, X: Any) -> np.ndarray:
         """The place in the tour of each row: of the nearest city, for others."""
-        X = self._rows(X, reset=False).astype(np.float64)
+        X = self._rows(X, reset=False)
         nearest = [int(((self.cities_ - x) ** 2).sum(axis=1).argmin()) for x in X]
         return np.argsort(self.tour_)[nearest]
 

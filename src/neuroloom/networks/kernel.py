@@ -30,25 +30,25 @@ class _Kernel(Network):
         """Store examples, behind those there are if `again`, and find the width."""
         if again:
             X, targets = np.concatenate([self.patterns_, X]), np.concatenate([self.targets_, targets])
-        self.patterns_: np.ndarray = X
-        self.targets_: np.ndarray = targets
+        self.patterns_: np.ndarray = np.array(X, np.float64)
+        self.targets_: np.ndarray = np.array(targets, np.float64)
         self.sigma_ = self._width() if width is None else width
 
     def _width(self) -> float:
         """The width with the least leave-one-out error."""
         n = len(self.patterns_)
         kept = self._generator("width").permutation(n)[:TRIED_ON] if n > TRIED_ON else np.arange(n)
-        X, targets = self.patterns_[kept].astype(np.float64), self.targets_[kept]
+        X, targets = self.patterns_[kept], self.targets_[kept]
         distance = np.sqrt(2 * X.var(axis=0).sum())
         if n == 1 or distance == 0:
             return 1.0
-        tried = (WIDTHS * distance).astype(np.float32)
-        errors = self._run(left_out, self._centred(X), targets, tried, likelihood=isinstance(self, ClassifierMixin))
+        tried = WIDTHS * distance
+        errors = self._answer(left_out, self._centred(X), targets, tried, likelihood=isinstance(self, ClassifierMixin))
         return float(tried[np.flatnonzero(errors <= errors.min() + 1e-3 * errors.std())[-1]])  # of equals the widest
 
     def _centred(self, X: np.ndarray) -> np.ndarray:
         """Distances lose fewer digits near the origin."""
-        return X - self.patterns_.mean(axis=0, dtype=np.float64)
+        return X - self.patterns_.mean(axis=0)
 
     def _averages(self, X: Any) -> np.ndarray:
         """The weighted mean of the targets at each row of X, (rows, columns of the targets)."""
@@ -95,7 +95,7 @@ class GRNN(ManyTargets, _Kernel):
     def _take(self, X: Any, y: Any, again: bool) -> GRNN:
         p = self._start(again)
         X, y = self._rows(X, y, reset=not again, multi_output=True, y_numeric=True)
-        self._keep(X, self._columns(y).astype(np.float32), p.sigma, again)
+        self._keep(X, self._columns(y), p.sigma, again)
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -140,7 +140,7 @@ class PNN(ClassifierMixin, _Kernel):
         p = self._start(again)
         X, y = self._rows(X, y, reset=not again)
         labels = self._labels(y, classes, again)
-        self._keep(X, np.eye(len(self.classes_), dtype=np.float32)[labels], p.sigma, again)
+        self._keep(X, np.eye(len(self.classes_))[labels], p.sigma, again)
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -159,18 +159,30 @@ def average(engine: Engine, x: Array, patterns: Array, targets: Array, sigma: Ar
 
 
 def left_out(engine: Engine, x: Array, targets: Array, sigmas: Array, *, likelihood: bool) -> Array:
-    """Per width the error of predicting each example from the others: -log likelihood, or squared."""
-    n = x.shape[0]
-    own = ops.one_hot(engine.arange(n), n)
-    distances = squared_distances(x, x) + own * 1e30
+    """Per width the error of predicting each example from the others: -log likelihood, or squared.
+
+    An example that is the only one of its class has likelihood 0 with every width, and counts as 1.
+    """
+    place = engine.arange(x.shape[0])
+    own = place[:, None] == place
+    distances = ops.where(own, np.inf, squared_distances(x, x))
+    mine = (targets @ targets.T > 0) & ~own
+    mine = mine | ~ops.any(mine, axis=1, keepdims=True)
 
     def error(carry: Array, sigma: Array) -> tuple[Array, Array]:
-        found = ops.softmax(-distances / (2 * sigma**2), axis=-1) @ targets
+        logits = -distances / (2 * sigma**2)
         if likelihood:
-            return carry, -ops.sum(ops.log(ops.sum(found * targets, axis=-1) + 1e-12))
-        return carry, ops.sum(ops.square(found - targets))
+            return carry, -ops.sum(log_share(logits, mine))
+        return carry, ops.sum(ops.square(ops.softmax(logits, axis=-1) @ targets - targets))
 
     return engine.scan(error, sigmas[0], sigmas)[1]
+
+
+def log_share(logits: Array, mine: Array) -> Array:
+    """log(Σ exp over the places `mine` / Σ exp over all) of each row, without underflow; a row needs one such place."""
+    logs = ops.where(mine, ops.log_softmax(logits, axis=-1), -np.inf)
+    top = ops.stop_gradient(ops.max(logs, axis=-1, keepdims=True))
+    return top[:, 0] + ops.log(ops.sum(ops.exp(logs - top), axis=-1))
 
 
 def squared_distances(x: Array, y: Array) -> Array:

@@ -34,18 +34,22 @@ class Prototypes(ByScores, Network):
             seed = int(self._generator("prototypes", c).integers(2**31))
             found.append(KMeans(n, n_init=1, random_state=seed).fit(mine).cluster_centers_)
             marks += [c] * n
-        self.prototypes_ = np.concatenate(found).astype(np.float32)
+        self.prototypes_ = np.concatenate(found)
         self.prototype_labels_ = np.array(marks, np.int32)
 
     def _distances(self, X: Any) -> np.ndarray:
         """Squared distances, (rows, prototypes)."""
+        return self._per_row(_squared_distances, *self._centred(X))
+
+    def _centred(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """X and the prototypes less the prototypes' mean: sums of squares lose fewer digits near the origin."""
         middle = self.prototypes_.mean(axis=0)
-        return self._per_row(_squared_distances, X - middle, self.prototypes_ - middle)
+        return X - middle, self.prototypes_ - middle
 
     def decision_function(self, X: Any) -> np.ndarray:
         """How much nearer the class is than the nearest other: (rows,) for two classes, else minus the squared distance
         to each class, (rows, classes)."""
-        distances = self._distances(self._rows(X, reset=False)).astype(np.float64)
+        distances = self._distances(self._rows(X, reset=False))
         mine = self.prototype_labels_ == np.arange(len(self.classes_))[:, None]
         nearest = np.stack([distances[:, m].min(axis=1) for m in mine], axis=1)
         return nearest[:, 0] - nearest[:, 1] if nearest.shape[1] == 2 else -nearest
@@ -78,7 +82,7 @@ class LVQ(Prototypes):
         prototypes_: w, (prototypes, features).
         prototype_labels_: their classes, as positions in `classes_`.
         classes_: the labels.
-        error_curve_: the share of examples whose nearest prototype was of another class when they came, per epoch.
+        loss_curve_: the share of examples whose nearest prototype was of another class when they came, per epoch.
         n_iter_: epochs done.
 
     Source: T. Kohonen, Self-Organizing Maps, 3rd ed. (2001), chapter 6.
@@ -115,11 +119,14 @@ class LVQ(Prototypes):
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, labels: np.ndarray, rates: np.ndarray, done: int) -> LVQ:
         epochs = len(rates) // len(X)
-        self.prototypes_, errors = self._run(
-            learn, X, labels, self.prototypes_, self.prototype_labels_, rates.reshape(epochs, len(X)), p.window,
-            p.epsilon, draws.key(self.seed_, "order", done), rule=p.rule,
+        middle = self.prototypes_.mean(axis=0)
+        w, errors = self._run(
+            learn, X - middle, labels, self.prototypes_ - middle, self.prototype_labels_,
+            rates.reshape(epochs, len(X)), p.window, p.epsilon, draws.key(self.seed_, "order", done), rule=p.rule,
         )  # fmt: skip
-        self.error_curve_: np.ndarray = np.concatenate([self.error_curve_, errors]) if done else errors
+        self._finite(w)
+        self.prototypes_ = middle + w
+        self.loss_curve_: np.ndarray = np.concatenate([self.loss_curve_, errors]) if done else errors
         self.n_iter_ = done + epochs
         return self
 
@@ -159,7 +166,7 @@ def moves(
     k = w.shape[0]
     squared = ops.sum(ops.square(x - w), axis=1)
     first = ops.one_hot(ops.argmin(squared), k)
-    second = ops.one_hot(ops.argmin(squared + first * 1e30), k)
+    second = ops.one_hot(ops.argmin(ops.where(first > 0, np.inf, squared)), k)
     same = ops.cast(marks == label, "float32")
     right, next_right = ops.sum(first * same), ops.sum(second * same)
     sign = first * (2 * right - 1)

@@ -63,7 +63,7 @@ class HammingMemory(TransformerMixin, Network):
         else:
             X, y = self._rows(X, y, reset=not again, multi_output=True)
         patterns = _signs(X)
-        answers = patterns if y is None else np.asarray(y)
+        answers = patterns if y is None else np.array(y)
         if again and answers.shape[1:] != self.answers_.shape[1:]:
             raise ShapeError(
                 f"HammingMemory expected answers of shape {self.answers_.shape[1:]} for a pattern, as before, received "

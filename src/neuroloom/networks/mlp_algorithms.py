@@ -121,13 +121,19 @@ def quickprop(problem: Problem, point: Any, slots: Any, rate: Array) -> Any:
 
 
 def conjugate(problem: Problem, point: Any, slots: Any, rate: Array, formula: str) -> Any:
-    """cgf, cgp: along directions conjugate to those before, to where the error is lowest."""
+    """cgf, cgp: along directions conjugate to those before, to where the error is lowest.
+
+    Every so many steps as there are weights it begins anew, down the gradient; so it does where a direction does not
+    lead down, and after a step that found nothing lower.
+    """
     _, f, g = point
     old = slots["gradient"]
     change = g if formula == "fletcher-reeves" else g - old
     beta = ops.maximum(dot(g, change), 0.0) / ops.maximum(dot(old, old), 1e-300)
-    d = ops.where(slots["slope"] < 0, beta, 0.0) * slots["direction"] - g
-    d = ops.where(dot(g, d) < 0, d, -g)
+    goes_on = (slots["slope"] < 0) & (slots["since"] < g.shape[0])
+    d = ops.where(goes_on, beta, 0.0) * slots["direction"] - g
+    downhill = dot(g, d) < 0
+    d = ops.where(downhill, d, -g)
     slope = dot(g, d)
     again = slots["length"] * slots["slope"] / ops.minimum(slope, -1e-300)
     length = ops.where(slots["slope"] < 0, again, rate / ops.sqrt(ops.maximum(dot(d, d), 1e-300)))
@@ -135,7 +141,8 @@ def conjugate(problem: Problem, point: Any, slots: Any, rate: Array, formula: st
     fell = found[1] < f
     still = ops.where(fell, 0, slots["still"] + 1)
     memory = {"direction": d, "gradient": g, "length": length, "slope": ops.where(fell, slope, 0.0)}
-    return found, {**memory, "still": still}
+    since = ops.where(goes_on & downhill, slots["since"], 0) + 1  # steps from the last beginning on
+    return found, {**memory, "still": still, "since": since}
 
 
 def line_search(problem: Problem, point: Any, d: Array, slope: Array, length: Array) -> tuple[Any, Array]:
@@ -219,7 +226,7 @@ class Algorithm(NamedTuple):
 def algorithm(name: str, momentum: float) -> Algorithm:
     """The algorithm of a name that is neither a mini-batch optimizer nor SciPy's."""
     mass = {"momentum": 0.0} if momentum else {}
-    cg = {"direction": 0.0, "gradient": 0.0}, {"length": 0.0, "slope": 0.0, "still": 0}, 1.0
+    cg = {"direction": 0.0, "gradient": 0.0}, {"length": 0.0, "slope": 0.0, "still": 0, "since": 0}, 1.0
     found: dict[str, Algorithm] = {
         "gd": Algorithm(functools.partial(descent, momentum=0.0), {}, {}, 0.1),
         "gdm": Algorithm(functools.partial(descent, momentum=momentum), mass, {}, 0.1),

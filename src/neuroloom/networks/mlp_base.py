@@ -8,18 +8,23 @@ from typing import Annotated, Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
-from neuroloom import activations, config, initializers
+from neuroloom import activations, config, initializers, losses
 from neuroloom.config import Bool, Choice, Fraction, NonNegative, Positive, PositiveInt, Sizes
 from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.networks import mlp_algorithms as algorithms
 from neuroloom.networks import mlp_rules as rules
 from neuroloom.networks import mlp_training as training
 from neuroloom.networks.base import Network
+from neuroloom.networks.scaling import spread, unscaled
 from neuroloom.ops import draws
 from neuroloom.typing import Tree
 
 ALGORITHMS = (*algorithms.CLASSICAL, *algorithms.SCIPY, *algorithms.BATCHES)
 WITH_DROPOUT = ("gd", "gdm", *algorithms.BATCHES)
+
+
+STRUCTURE = ("hidden", "activation", "connections", "loss")
+"""Parameters that weights are made for."""
 
 
 class Functions(config.Check):
@@ -39,6 +44,22 @@ class Init(config.Check):
 
     def __call__(self, value: Any) -> Any:
         return value if value == "nguyen-widrow" else initializers.get(value)
+
+
+SUMS = {"sse": "mse", "sae": "mae"}
+"""Errors that are sums over rows and outputs, and the means that they are sums of."""
+
+
+class Errors(config.Check):
+    """The error that training makes small."""
+
+    expects = 'the name of a loss, "sse", "sae", or a function of (y_true, y_pred)'
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, str) and (value in SUMS or value == "crossentropy"):
+            return value
+        found = losses.get(value)
+        return found if isinstance(value, dict) else value  # equal names and functions share a program
 
 
 class ClassWeight(config.Check):
@@ -71,30 +92,34 @@ class _FeedForward(Network):
     validation_fraction: Fraction = 0.1
     patience: PositiveInt = 10
     show: PositiveInt | None = None
+    scale: Bool = True
 
     @property
     def coefs_(self) -> list[np.ndarray]:
         """The matrices of the connections, in their order: (units of the one layer, units of the other)."""
-        return rules.parts(self._plan(self._checked()), self.weights_)[0]
+        return rules.parts(self._plan(self._fitted()), self.weights_)[0]
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
         """The biases of each layer after the inputs."""
-        return [bias[0] for bias in rules.parts(self._plan(self._checked()), self.weights_)[1]]
+        return [bias[0] for bias in rules.parts(self._plan(self._fitted()), self.weights_)[1]]
 
     # ------------------------------------------------------------------------------------------------- training
 
-    def _learn(self, p: SimpleNamespace, X: np.ndarray, t: np.ndarray, weight: np.ndarray, again: bool = False) -> Any:
-        """Learn targets t with weights of rows, for all epochs, or for one more."""
+    def _learn(self, p: SimpleNamespace, X: np.ndarray, t: np.ndarray, weight: np.ndarray, part: bool = False) -> Any:
+        """Learn targets t with weights of rows, for all epochs, or for one more (`part`)."""
         self._refuse(p)
+        if part and hasattr(self, "weights_"):
+            self._check_same(p)
         rate = algorithms.usual_rate(p.algorithm) if p.learning_rate is None else p.learning_rate
         held: Any = ()
         data = X, t, self._shares(p, weight)
-        if p.early_stopping and not again:
+        if p.early_stopping and not part:
             data, held = self._split(p, X, t, weight)
-        if not again or not hasattr(self, "weights_"):
-            self._begin(p, X, weight, rate)
-        epochs = 1 if again else p.epochs
+        if not part or not hasattr(self, "weights_"):
+            self._begin(p, data, rate)
+        data, held = self._scaled(data), held and self._scaled(held)
+        epochs = 1 if part else p.epochs
         scipys = p.algorithm in algorithms.SCIPY
         curves = self._minimize(p, data, held, epochs) if scipys else self._train(p, data, held, epochs, rate)
         self.loss_curve_: np.ndarray = np.concatenate([self.loss_curve_, curves[0]])
@@ -112,17 +137,49 @@ class _FeedForward(Network):
             )
         if p.early_stopping and not p.validation_fraction:
             raise ConfigurationError(f"{name} expected validation_fraction above 0 with early_stopping, received 0.")
-        if p.algorithm == "lm" and isinstance(self, ClassifierMixin):
-            raise ConfigurationError(
-                f"{name} cannot be trained by algorithm='lm', which makes squared errors small. Use 'bfgs', or "
-                f"MultilayerPerceptronRegressor."
-            )
+        self._refuse_outputs(p)
 
-    def _begin(self, p: SimpleNamespace, X: np.ndarray, weight: np.ndarray, rate: float) -> None:
+    def _check_same(self, p: SimpleNamespace) -> None:
+        """Refuse to go on with weights of another structure, or with what another algorithm remembers."""
+        for name, then in self.structure_.items():
+            if config.signature(getattr(p, name)) != config.signature(then):
+                raise ConfigurationError(
+                    f"{type(self).__name__} expected {name}={then!r}, with which its weights began, received "
+                    f"{getattr(p, name)!r}. Call fit to begin anew, or set {name} back."
+                )
+
+    def _fitted(self) -> SimpleNamespace:
+        """The parameters, those of the structure as they were when the weights began."""
+        return SimpleNamespace(**{**vars(self._checked()), **self.structure_})
+
+    def _refuse_outputs(self, p: SimpleNamespace) -> None:
+        """Raise where loss, activation of the outputs and algorithm do not go together."""
+        (loss, output), name = self._error(p), type(self).__name__
+        loss = losses.get(loss)
+        squares = isinstance(loss, losses.MeanSquaredError) and output == "linear"
+        if p.algorithm == "lm" and (isinstance(self, ClassifierMixin) or not squares):
+            raise ConfigurationError(
+                f"{name} cannot be trained by algorithm='lm', which makes squared errors of linear outputs small. Use "
+                f"'bfgs', or MultilayerPerceptronRegressor with loss='mse' or 'sse'."
+            )
+        if loss.activation not in (None, output):
+            raise ConfigurationError(
+                f"{name} expected output_activation={loss.activation!r} with loss {type(loss).__name__}, received "
+                f"{output!r}."
+            )
+        if output == "softmax" and self.n_outputs_ < 2:
+            raise ConfigurationError(f"{name} expected two or more outputs with output_activation='softmax'.")
+
+    def _begin(self, p: SimpleNamespace, data: Any, rate: float) -> None:
+        """Scales and first weights, from the rows that are learned from."""
         plan, masks = self._plan(p), rules.filled(self._plan(p), self._links(p))
-        rows = X[weight > 0].astype(np.float64)
+        X, t, share = data
+        self.input_mean_, self.input_scale_ = spread(X, share) if p.scale else unscaled(X)
+        self._scale_targets(p, t, share)
+        rows = self._scaled(data)[0][share > 0]
         ends = rows.min(axis=0), rows.max(axis=0)
         self.weights_ = rules.first_weights(plan, masks, p.init, ends, self._generator("weights"))
+        self.structure_ = {name: getattr(p, name) for name in (*STRUCTURE, "algorithm") if hasattr(p, name)}
         self.memory_: Tree = algorithms.begin(p.algorithm, self.weights_, rate, p.momentum)
         self.loss_curve_ = np.zeros(0)
 
@@ -188,7 +245,7 @@ class _FeedForward(Network):
                 f"{len(names)}."
             )
         pairs = tuple((a, b) for a, b, _ in self._links(p))
-        return rules.Plan(self._sizes(p), names, pairs, self._loss())
+        return rules.Plan(self._sizes(p), names, pairs, *self._error(p))
 
     def _mask(self, p: SimpleNamespace) -> np.ndarray:
         plan = self._plan(p)
@@ -212,12 +269,21 @@ class _FeedForward(Network):
         total = weight.sum()
         if not total > 0:
             raise DataError(f"{type(self).__name__} expected weights of examples above 0, received only 0.")
-        return weight * self.n_outputs_ if getattr(p, "loss", "mse") == "sse" else weight / total
+        return weight * self.n_outputs_ if isinstance(p.loss, str) and p.loss in SUMS else weight / total
 
-    def _loss(self) -> str:
+    def _error(self, p: SimpleNamespace) -> tuple[Any, Any]:
+        """The loss, or its name, and the activation of the last layer."""
         raise NotImplementedError  # abstract
 
+    def _scale_targets(self, p: SimpleNamespace, t: np.ndarray, share: np.ndarray) -> None:
+        """Set the scale of targets; classes have none."""
+
+    def _scaled(self, data: Any) -> Any:
+        """Rows, targets and shares as the network sees them."""
+        X, t, share = data
+        return (X - self.input_mean_) / self.input_scale_, t, share
+
     def _outputs(self, X: Any) -> np.ndarray:
-        X = self._rows(X, reset=False)
-        found: np.ndarray = self._answer(rules.answers, self.weights_, X, plan=self._plan(self._checked()))
+        X = (self._rows(X, reset=False, dtype=np.float64) - self.input_mean_) / self.input_scale_
+        found: np.ndarray = self._answer(rules.answers, self.weights_, X, plan=self._plan(self._fitted()))
         return found

@@ -19,8 +19,15 @@ from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key
 
+ROWS = 512
+"""Rows whose slopes are held at a time."""
+
 RANGES = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
 """Between which values the units of an activation lie."""
+
+POSITIVE = (0.0, np.inf)
+REACH = {**RANGES, "softmax": (0.0, 1.0), "relu": POSITIVE, "softplus": POSITIVE, "exponential": POSITIVE}
+"""Between which values outputs of an activation lie; others reach all numbers, or nearly."""
 
 
 class Plan(NamedTuple):
@@ -28,15 +35,17 @@ class Plan(NamedTuple):
 
     Attributes:
         sizes: units of each layer, the inputs first.
-        activations: of each hidden layer; the last layer is linear.
+        activations: of each hidden layer.
         links: (from layer, to layer), layers counted from 0, the inputs.
-        loss: the name of a loss, which takes the last layer's sums.
+        loss: the name of a loss, a loss, or a function.
+        output: the activation of the last layer; None is the one that belongs to the loss.
     """
 
     sizes: tuple[int, ...]
     activations: tuple[Any, ...]
     links: tuple[tuple[int, int], ...]
-    loss: str
+    loss: Any
+    output: Any = None
 
 
 class Links(Check):
@@ -122,12 +131,19 @@ def joined(kernels: Sequence[Any], biases: Sequence[Any]) -> np.ndarray:
 
 
 def outputs(plan: Plan, w: Array, x: Array, drop: Callable[[Array, int], Array] | None = None) -> Array:
-    """The sums of the last layer, (rows, units). For w (rows, weights) and x (rows, 1, inputs) each row has its own w.
+    """The sums of the last layer, (rows, units).
 
     Args:
         drop: what to do with the values of hidden layer number so and so.
     """
-    kernels, biases = parts(plan, w)
+    return forward(plan, *parts(plan, w), x, drop)[0]
+
+
+def forward(
+    plan: Plan, kernels: Sequence[Array], biases: Sequence[Array], x: Array,
+    drop: Callable[[Array, int], Array] | None = None,
+) -> tuple[Array, list[Array]]:  # fmt: skip
+    """The sums of the last layer, and the values of all layers before it. A bias may have a row for each of x."""
     layers = [x]
     for to, z in enumerate(biases, start=1):
         for (a, b), kernel in zip(plan.links, kernels, strict=True):
@@ -136,7 +152,7 @@ def outputs(plan: Plan, w: Array, x: Array, drop: Callable[[Array, int], Array] 
             z = activations.get(plan.activations[to - 1])(z)
             z = z if drop is None else drop(z, to)
         layers.append(z)
-    return layers[-1]
+    return layers[-1], layers[:-1]
 
 
 def dropping(key: Key, rate: Array) -> Callable[[Array, int], Array]:
@@ -153,7 +169,15 @@ def objective(plan: Plan, w: Array, data: Any, l2: Array, drop: Any = None) -> A
     """Σᵢ sᵢ L(tᵢ, ŷᵢ) + ½ l2 Σ w², biases apart, for data x, targets t, and s."""
     x, t, s = data
     loss, z = losses.get(plan.loss), outputs(plan, w, x, drop)
-    values = loss.logit_values(t, z) if isinstance(loss, losses.Crossentropy) else loss.values(t, z)
+    if isinstance(loss, losses.Crossentropy) and plan.output in (None, loss.activation):
+        values = loss.logit_values(t, z)
+    else:
+        values = loss.values(t, _last(plan)(z))
+    if tuple(values.shape) != tuple(s.shape):
+        raise ShapeError(
+            f"loss expected one number per row, {tuple(s.shape)}, received values of shape {tuple(values.shape)}. Take "
+            f"the mean over the outputs: ops.mean(..., axis=-1)."
+        )
     kernels = w[: sum(plan.sizes[a] * plan.sizes[b] for a, b in plan.links)]
     return ops.sum(s * values) + 0.5 * l2 * ops.sum(ops.square(kernels))
 
@@ -169,32 +193,55 @@ def gradient(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: A
 
 
 def jacobian(engine: Engine, plan: Plan, w: Array, x: Array, mask: Array, output: int) -> Array:
-    """∂ŷ/∂w of one output for each row of x, (rows, weights): the gradient of a sum in which each row has its own w."""
+    """∂ŷ/∂w of one output for each row of x, (rows, weights), by backpropagation; 0 where the mask is.
+
+    What a bias is to one row gives the slope of each unit's sum; a weight's is that times the value that it carries.
+    """
     n = x.shape[0]
+    kernels, biases = parts(plan, w * mask)
 
-    def total(each: Array) -> tuple[Array, tuple[()]]:
-        return ops.sum(outputs(plan, each * mask, ops.expand_dims(x, 1))[:, 0, output]), ()
+    def total(each: list[Array]) -> tuple[Array, list[Array]]:
+        z, layers = forward(plan, kernels, each, x)
+        return ops.sum(z[:, output]), layers
 
-    return engine.value_and_grad(total)(ops.broadcast_to(w, (n, w.shape[0])))[1]
+    (_, layers), slopes = engine.value_and_grad(total)([ops.broadcast_to(b, (n, b.shape[-1])) for b in biases])
+    into = [layers[a][:, :, None] * slopes[b - 1][:, None, :] for a, b in plan.links]
+    return ops.concat([*(ops.reshape(part, (n, -1)) for part in into), *slopes], axis=1) * mask
 
 
 def curvature(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: Array) -> Array:
-    """The Gauss-Newton part of the objective's second derivatives: 2/k Σ s ∇ŷ ∇ŷᵀ over rows and k outputs, and l2."""
+    """The Gauss-Newton part of the objective's second derivatives: 2/k Σ s ∇ŷ ∇ŷᵀ over rows and k outputs, and l2.
+
+    The rows are taken ROWS at a time, so that there are never more slopes than of so many.
+    """
     x, _, s = data
-    k = plan.sizes[-1]
-    biases = sum(plan.sizes[1:])
-    decay = ops.cast(engine.arange(w.shape[0]) < w.shape[0] - biases, engine.dtype_name(w)) * l2
-    total = ops.where(engine.arange(w.shape[0])[:, None] == engine.arange(w.shape[0]), decay * mask, 0.0)
-    for output in range(k):
-        j = jacobian(engine, plan, w, x, mask, output)
-        total = total + (2 / k) * (j.T @ (s[:, None] * j))
-    return total
+    k, n, size = plan.sizes[-1], x.shape[0], w.shape[0]
+    numbers = engine.arange(size)
+    decay = ops.cast(numbers < size - sum(plan.sizes[1:]), engine.dtype_name(w)) * l2
+    start = ops.where(numbers[:, None] == numbers, decay * mask, 0.0)
+
+    def add(total: Array, block: Any) -> tuple[Array, Array]:
+        x, s = block
+        for output in range(k):
+            j = jacobian(engine, plan, w, x, mask, output)
+            total = total + (2 / k) * (j.T @ (s[:, None] * j))
+        return total, s[:0]
+
+    if n <= ROWS:
+        return add(start, (x, s))[0]
+    more = -n % ROWS
+    blocks = ops.pad(x, ((0, more), (0, 0))), ops.pad(s, ((0, more),))
+    return engine.scan(add, start, tuple(ops.reshape(part, (-1, ROWS, *part.shape[1:])) for part in blocks))[0]
 
 
 def answers(engine: Engine, w: Array, x: Array, *, plan: Plan) -> Array:
     """What the network says of each row: its outputs, or probabilities, (rows, outputs)."""
-    activation = losses.get(plan.loss).activation
-    return activations.get(activation)(outputs(plan, w, x))
+    return _last(plan)(outputs(plan, w, x))
+
+
+def _last(plan: Plan) -> Callable[[Array], Array]:
+    """The activation of the last layer."""
+    return activations.get(losses.get(plan.loss).activation if plan.output is None else plan.output)
 
 
 def value_and_gradient(engine: Engine, w: Array, data: Any, mask: Array, l2: Array, *, plan: Plan) -> Any:

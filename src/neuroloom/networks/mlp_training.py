@@ -16,6 +16,13 @@ from neuroloom.networks.mlp_rules import Plan, curvature, dropping, gradient, ob
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Tree
 
+STUCK = 2
+"""SciPy's status of a search that found nothing lower along its direction."""
+
+LEVEL = 1e-5
+"""Length of a cross-entropy's gradient below which algorithms without line search end, as in MATLAB's toolbox: those
+that go by its sign would make much of what weighs next to nothing, and of rounding."""
+
 
 def train(
     engine: Engine, w: Array, slots: Tree, best: Tree, curves: Array, data: Any, held: Any, mask: Array,
@@ -44,9 +51,11 @@ def train(
     def whole(w: Array, i: Any) -> tuple[Array, Array]:
         return gradient(engine, plan, w, data, mask, values["l2"], drop(i))
 
+    batches, classes = algorithm in algorithms.BATCHES, plan.loss.endswith("crossentropy")
+
     def epoch(i: Any, state: Any) -> Any:
         point, slots, best, curves, done = state
-        if algorithm in algorithms.BATCHES:
+        if batches:
             point, slots = in_batches(
                 engine, point, slots, data, mask, values, draws.fold_in(key, first + i), first + i,
                 plan=plan, algorithm=algorithm, batch=batch, dropout=dropout,
@@ -60,6 +69,8 @@ def train(
         go_on = f > values["goal"]  # not so where it is NaN
         if "still" in slots:
             go_on = go_on & (slots["still"] < 2)
+        elif classes and not batches:
+            go_on = go_on & (algorithms.dot(point[2], point[2]) > LEVEL**2)
         column = engine.arange(curves.shape[1]) == i
         errors = [f, f * 0]
         if held:
@@ -69,7 +80,6 @@ def train(
         curves = ops.where(column, ops.stack(errors)[:, None], curves)
         return (point, slots, best, curves, done + 1), go_on
 
-    batches = algorithm in algorithms.BATCHES
     start = (w, ops.sum(w) * 0 + np.inf, w * 0) if batches else (w, *whole(w, -1))
     epochs = curves.shape[1]
     point, slots, best, curves, done = engine.loop(0, epochs, epoch, (start, slots, best, curves, first * 0))
@@ -137,21 +147,34 @@ class Course:
 def minimized(
     name: str, fun: Callable[[np.ndarray], tuple[float, np.ndarray]], w: np.ndarray, epochs: int, course: Course
 ) -> None:
-    """SciPy's algorithm from w, an iteration an epoch; `course` holds what came out."""
+    """SciPy's algorithm from w, an iteration an epoch; `course` holds what came out.
+
+    Where its line search fails it begins anew from there, as long as that leads on: an estimate of the curvature that
+    rounding has spoilt is forgotten.
+    """
     tight = {
         "bfgs": {"gtol": 1e-8},
         "lbfgs": {"gtol": 1e-8, "ftol": 1e-14, "maxfun": 100 * epochs},
         "ncg": {"xtol": 1e-10},
     }
-    minimize(
-        fun, w, jac=True, method=algorithms.SCIPY[name], callback=course, options={"maxiter": epochs, **tight[name]}
-    )
+    done = -1
+    while done < len(course.errors) < epochs:
+        done = len(course.errors)
+        options = {"maxiter": epochs - done, **tight[name]}
+        found = minimize(fun, course.w, jac=True, method=algorithms.SCIPY[name], callback=course, options=options)
+        if found.status != STUCK:
+            break
+
+
+def goes_on(network: Any) -> bool:
+    """Whether its algorithm can be stopped and go on, as `partial_fit` needs; SciPy's cannot."""
+    return network.algorithm not in algorithms.SCIPY
 
 
 def check_finite(network: Any, error: float, epochs: int) -> None:
     """Raise NonFiniteError unless the error of a training of so many epochs is a number."""
     if not np.isfinite(error):
         raise NonFiniteError(
-            f"The error of {type(network).__name__} was {error} after epoch {epochs}. Scale the features, or take a "
-            f"smaller learning_rate."
+            f"The error of {type(network).__name__} was {error} after epoch {epochs}. Take a smaller learning_rate, "
+            f"and features of about unit scale."
         )

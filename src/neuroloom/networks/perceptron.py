@@ -10,13 +10,13 @@ import numpy as np
 from neuroloom import ops
 from neuroloom.config import Bool, Positive, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.answers import ByScores
-from neuroloom.networks.base import Network
+from neuroloom.networks.answers import ByThresholds
+from neuroloom.networks.base import Network, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
 
-class Perceptron(ByScores, Network):
+class Perceptron(ByThresholds, Network):
     """Threshold units that learn from their mistakes.
 
     For each example x with target t = ±1, in turn:
@@ -25,7 +25,8 @@ class Perceptron(ByScores, Network):
 
     until a pass makes no mistake. If some separating w exists, the number of mistakes is at most (R/γ)², with R the
     largest length of (x, 1) and γ the margin of a separating (w, b) of length 1 (Novikoff). Of more than two classes
-    each has a unit that tells it from the others; the largest z wins.
+    each has a unit that tells it from the others; the largest z wins. Labels (examples, units) are of
+    several units, a column each, with the same two classes.
 
     With `pocket=True` the weights with the longest run of right answers are kept aside, and exchanged only for
     weights that also classify more of the examples rightly: what to use where no line separates the classes.
@@ -41,6 +42,7 @@ class Perceptron(ByScores, Network):
         coef_: w, (1, features) for two classes, else (classes, features).
         intercept_: b, one per row of `coef_`.
         classes_: the labels.
+        loss_curve_: the share of examples on which each pass made a mistake, the mean over units.
         n_iter_: passes done, that without a mistake counted.
         mistakes_: corrections made, one number per row of `coef_`.
         mistake_bound_: (R/γ)² with γ measured at the learned weights; infinite where they do not separate. No smaller
@@ -67,50 +69,58 @@ class Perceptron(ByScores, Network):
     pocket: Bool = False
 
     def fit(self, X: Any, y: Any) -> Perceptron:
-        """Learn from X (examples, features) and labels y until a pass makes no mistake."""
+        """Learn from X (examples, features) and labels y, (examples,) or (examples, units)."""
         p = self._start()
-        X, y = self._rows(X, y)
-        targets = targets_of(self._labels(y), len(self.classes_))
+        X, y = self._rows(X, y, multi_output=True)
+        targets = self._unit_targets(y, None, False)
         return self._learn(p, X, targets, self._zeros(X, targets), p.max_iter)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Perceptron:
         """One more pass, over these examples. The first call has to name all classes that will come."""
         again = hasattr(self, "coef_")
         p = self._start(again)
-        X, y = self._rows(X, y, reset=not again)
-        targets = targets_of(self._labels(y, classes, again), len(self.classes_))
+        X, y = self._rows(X, y, reset=not again, multi_output=True)
+        targets = self._unit_targets(y, classes, again)
         start = (self.coef_, self.intercept_, self.mistakes_) if again else self._zeros(X, targets)
         return self._learn(p, X, targets, start, 1)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """z: (examples,) for two classes, else (examples, classes)."""
+        """z: (examples,) for one unit, else (examples, units)."""
         X = self._rows(X, reset=False)
         scores = self._answer(linear, X, self.coef_, self.intercept_)
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        return self._scores(scores)
 
     def _zeros(self, X: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, ...]:
         units = targets.shape[1]
         return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), np.zeros(units, np.int32)
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, start: Any, passes: int) -> Perceptron:
-        done = getattr(self, "n_iter_", 0) if start[0] is getattr(self, "coef_", None) else 0
-        learned = self._run(
-            learn, X, targets, start, p.learning_rate, passes, draws.key(self.seed_, "order", done),
-            bias=p.fit_intercept, shuffle=p.shuffle, pocket=p.pocket,
+        again = start[0] is getattr(self, "coef_", None)
+        before: np.ndarray = self.loss_curve_ if again else np.zeros(0, np.float32)
+        w, b, mistakes = start
+        none = np.zeros_like(mistakes)
+        kept = (w, b, none, none - 1)  # weights, bias, length of their run, examples right
+        curve = np.zeros(passes, np.float32)
+        _, ran, (*_, mistakes, _), kept, curve, (w, b) = self._in_passes(
+            learn, (True, 0, (w, b, mistakes, none), kept, curve, (w, b)), len(X), passes,
+            draws.key(self.seed_, "order", len(before)) if p.shuffle else None, X, targets, p.learning_rate,
+            bias=p.fit_intercept, pocket=p.pocket,
         )  # fmt: skip
-        self.coef_, self.intercept_, self.mistakes_, passes = learned
-        self.n_iter_ = done + int(passes)
+        self.coef_, self.intercept_, self.mistakes_ = w, b, mistakes
+        self.loss_curve_: np.ndarray = np.concatenate([before, curve[: int(ran)]])
+        self.n_iter_ = len(self.loss_curve_)
         self.mistake_bound_ = bound(X, targets, self.coef_, self.intercept_, p.fit_intercept)
         return self
 
 
 def learn(
-    engine: Engine, x: Array, t: Array, start: Any, rate: Array, passes: Array, key: Array, *, bias: bool,
-    shuffle: bool, pocket: bool,
-) -> Any:  # fmt: skip
-    """Passes over x (n, d) with targets t (n, k) until one is without mistake: w, b, mistakes, passes done."""
-    w, b, mistakes = start
-    n = x.shape[0]
+    engine: Engine, state: Any, orders: Any, ends: Any, x: Array, t: Array, rate: Array, *, bias: bool, pocket: bool
+) -> Any:
+    """Passes over x (n, d) with targets t (n, k) until one is without mistake.
+
+    The state: whether the last pass made a mistake, passes done, (w, b, mistakes, right answers since the last),
+    the pocket, the share of mistakes in each pass, (w, b) to answer by.
+    """
 
     def one(state: Any, example: Any) -> Any:
         (w, b, mistakes, run), kept = state
@@ -124,21 +134,28 @@ def learn(
         return ((w, b + step if bias else b, mistakes + ops.cast(wrong, "int32"), run), kept), mistakes[:0]
 
     def one_pass(i: Array, state: Any) -> Any:
-        before = state[0][2]
-        if shuffle:
-            order = draws.permutation(draws.fold_in(key, i), n)
-            rows = (ops.gather(x, order), ops.gather(t, order))
-        else:
-            rows = (x, t)
-        (learned, kept), _ = engine.scan(one, state[:2], rows)
-        return (learned, kept, state[2] + 1), ops.any(learned[2] > before)
+        _, done, before, kept, curve = state
+        (learned, kept), _ = engine.scan(one, (before, kept), in_order(engine, (x, t), orders, i))
+        wrong = ops.mean(ops.cast(learned[2] - before[2], engine.dtype_name(x))) / x.shape[0]
+        curve = ops.where(engine.arange(curve.shape[0]) == done, wrong, curve)
+        again = wrong > 0
+        return (again, done + 1, learned, kept, curve), again
 
-    none = mistakes * 0
-    kept = (w, b, none, none - 1)  # weights, bias, length of their run, examples right
-    (w, b, mistakes, run), kept, done = engine.loop(0, passes, one_pass, ((w, b, mistakes, none), kept, ops.sum(none)))
+    again, done, learned, kept, curve = engine.loop(0, ends[1] - ends[0], one_pass, state[:5])
+    w, b, _, run = learned
     if pocket:
-        w, b, *_ = _exchange(engine, x, t, w, b, run, kept, run >= 0)
-    return w, b, mistakes, done
+        over = ops.logical_not(again) | (done >= ends[2])
+        kept = _exchange(engine, x, t, w, b, run, kept, (run >= 0) & over)
+        w, b = kept[:2]
+    return again, done, learned, kept, curve, (w, b)
+
+
+def in_order(engine: Engine, rows: tuple[Array, ...], orders: Any, i: Array) -> tuple[Array, ...]:
+    """The rows in the order number i, or as they are where there are no orders."""
+    if isinstance(orders, tuple):
+        return rows
+    order = ops.squeeze(engine.rows(orders, i, 1), axis=0)
+    return tuple(ops.gather(part, order) for part in rows)
 
 
 def _exchange(
@@ -156,6 +173,7 @@ def _exchange(
     return engine.cond(ops.any(longer), compare, lambda: tuple(kept))
 
 
+@direct
 def linear(engine: Engine, x: Array, w: Array, b: Array) -> Array:
     """x Wᵀ + b."""
     return x @ w.T + b
@@ -169,9 +187,3 @@ def bound(X: np.ndarray, targets: np.ndarray, w: np.ndarray, b: np.ndarray, bias
     margin = (targets * (rows @ weights.T)).min(axis=0) / length
     radius = np.linalg.norm(rows, axis=1).max()
     return np.where(margin > 0, (radius / np.where(margin > 0, margin, 1)) ** 2, np.inf)
-
-
-def targets_of(labels: np.ndarray, classes: int) -> np.ndarray:
-    """±1 per example and unit: one unit for two classes, else one per class."""
-    hit = labels[:, None] == (np.arange(classes) if classes > 2 else np.array([1]))
-    return np.where(hit, 1, -1).astype(np.float32)

@@ -11,10 +11,9 @@ from sklearn.cluster import KMeans
 from neuroloom import ops, optimizers
 from neuroloom.config import Choice, Count, Positive, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.answers import ByScores, ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.answers import ByScores, ManyTargets, targets_of
+from neuroloom.networks.base import Network, direct
 from neuroloom.networks.kernel import squared_distances
-from neuroloom.networks.perceptron import targets_of
 from neuroloom.typing import Array, Tree
 
 CANDIDATES = 2000
@@ -36,15 +35,18 @@ class _Radial(Network):
     def _learn(self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray) -> None:
         """Set centres, widths and the linear layer for targets (examples, outputs)."""
         targets = targets.astype(np.float64)
-        centers = self._clusters(X, min(p.n_centers, len(np.unique(X, axis=0))))
-        widths = neighbour_widths(centers) if p.width is None else np.full(len(centers), p.width)
+        n = min(p.n_centers, len(np.unique(X, axis=0)))
         self.n_iter_ = 1
         if p.centers == "ols":
-            centers, widths = self._selected(X, targets, len(centers), float(widths.mean()))
+            width = neighbour_widths(self._clusters(X, n)).mean() if p.width is None else p.width
+            centers, widths = self._selected(X, targets, n, float(width))
+        else:
+            centers = self._clusters(X, n)
+            widths = neighbour_widths(centers) if p.width is None else np.full(n, p.width)
         if p.centers == "gradient":
             centers, widths = self._descended(p, X, targets, centers, widths)
-        self.centers_, self.widths_ = centers.astype(np.float32), widths.astype(np.float32)
-        self._solve(self._per_row(gaussians, X, self.centers_, self.widths_), targets)
+        self.centers_, self.widths_ = centers, widths
+        self._solve(self._hidden(X), targets)
 
     def _clusters(self, X: np.ndarray, n: int) -> np.ndarray:
         seed = int(self._generator("clusters").integers(2**31))
@@ -52,19 +54,23 @@ class _Radial(Network):
 
     def _selected(self, X: np.ndarray, targets: np.ndarray, n: int, width: float) -> tuple[np.ndarray, np.ndarray]:
         among = self._generator("candidates").permutation(len(X))[:CANDIDATES] if len(X) > CANDIDATES else slice(None)
-        phi = self._run(gaussians, X, X[among], np.full(len(X[among]), width))
-        chosen = orthogonal_selection(phi.astype(np.float64), targets, n)
+        middle = X[among].mean(axis=0, dtype=np.float64)
+        phi = self._run(gaussians, X - middle, X[among] - middle, np.full(len(X[among]), width))
+        chosen = orthogonal_selection(phi, targets, n)
         self.error_reduction_ = chosen[1]
         return X[among][chosen[0]], np.full(len(chosen[0]), width)
 
     def _descended(
         self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, centers: np.ndarray, widths: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        self._solve(self._run(gaussians, X, centers, widths), targets)
+        middle = centers.mean(axis=0)
+        x, centers = X - middle, centers - middle
+        self._solve(self._answer(gaussians, x, centers, widths), targets)
         start = {"centers": centers, "log_widths": np.log(widths), "weights": self.coef_.T, "bias": self.intercept_}
-        found, self.loss_curve_ = self._run(descend, start, X, targets, p.learning_rate, steps=p.max_iter)
+        found, self.loss_curve_ = self._run(descend, start, x, targets, p.learning_rate, steps=p.max_iter)
+        self._finite(found)
         self.n_iter_ = max(p.max_iter, 1)
-        return found["centers"], np.exp(found["log_widths"])
+        return middle + found["centers"], np.exp(found["log_widths"])
 
     def _solve(self, phi: np.ndarray, targets: np.ndarray) -> None:
         """The linear layer, by least squares in float64."""
@@ -74,9 +80,12 @@ class _Radial(Network):
 
     def _outputs(self, X: Any) -> np.ndarray:
         """(rows, outputs), float64."""
-        X = self._rows(X, reset=False)
-        phi = self._per_row(gaussians, X, self.centers_, self.widths_).astype(np.float64)
-        return phi @ self.coef_.T + self.intercept_
+        return self._hidden(self._rows(X, reset=False)) @ self.coef_.T + self.intercept_
+
+    def _hidden(self, X: np.ndarray) -> np.ndarray:
+        """What the units say of each row, (rows, units); distances are taken from the middle, for their digits."""
+        middle = self.centers_.mean(axis=0)
+        return self._per_row(gaussians, X - middle, self.centers_ - middle, self.widths_)
 
 
 class RBFRegressor(ManyTargets, _Radial):
@@ -165,10 +174,10 @@ class RBFClassifier(ByScores, _Radial):
         return found[:, 0] if len(self.classes_) == 2 else found
 
 
+@direct
 def gaussians(engine: Engine, x: Array, centers: Array, widths: Array) -> Array:
-    """exp(-‖x - c‖² / 2σ²), (rows, units); distances are taken from the middle of the centres, for their digits."""
-    middle = ops.mean(centers, axis=0)
-    return ops.exp(-squared_distances(x - middle, centers - middle) / (2 * widths**2))
+    """exp(-‖x - c‖² / 2σ²), (rows, units)."""
+    return ops.exp(-squared_distances(x, centers) / (2 * widths**2))
 
 
 def descend(engine: Engine, start: Tree, x: Array, targets: Array, rate: Array, *, steps: int) -> tuple[Tree, Array]:
@@ -201,21 +210,32 @@ def neighbour_widths(centers: np.ndarray) -> np.ndarray:
 def orthogonal_selection(phi: np.ndarray, targets: np.ndarray, n: int) -> tuple[list[int], np.ndarray]:
     """Columns of phi by forward selection, and the share of the squared error that each takes away.
 
-    What is chosen is taken out of the remaining columns (Gram and Schmidt), as the mean, for which there is a bias, is
-    at the start.
+    What is chosen, as the mean at the start, for which there is a bias, is taken out of the error and out of the
+    remaining columns (Gram and Schmidt). Of the columns only what a choice needs is brought up to date, their lengths
+    and their products with the error: those of the columns as given, since the error lies at right angles to what was
+    taken out. So a step reads phi once and writes none of it.
     """
-    rest, error = phi - phi.mean(axis=0), targets - targets.mean(axis=0)
-    lengths, total = (rest**2).sum(axis=0), max((error**2).sum(), np.finfo(float).tiny)
+    columns, error = phi.astype(np.float64), targets - targets.mean(axis=0)
+    columns -= columns.mean(axis=0)
+    left, total = np.einsum("nc,nc->c", columns, columns), max((error**2).sum(), np.finfo(float).tiny)
+    least, products = TINY * left.max(), columns.T @ error
+    basis = np.empty((0, len(columns)))
     chosen: list[int] = []
     shares: list[float] = []
     for _ in range(n):
-        left = (rest**2).sum(axis=0)
-        gain = np.where(left > TINY * lengths.max(), ((rest.T @ error) ** 2).sum(axis=1) / np.maximum(left, TINY), -1)
+        gain = np.where(left > least, (products**2).sum(axis=1) / np.maximum(left, TINY), -1)
         best = int(gain.argmax())
         if chosen and gain[best] <= 0:
             break
-        direction = rest[:, best] / max(np.sqrt(left[best]), np.finfo(float).tiny)
-        rest = rest - np.outer(direction, direction @ rest)
+        direction = columns[:, best]
+        for _ in range(2):  # once more for what rounding left
+            direction = direction - basis.T @ (basis @ direction)
+        direction = direction / max(np.linalg.norm(direction), np.finfo(float).tiny)
+        error = error - np.outer(direction, direction @ error)
+        found = np.hstack([error, direction[:, None]]).T @ columns
+        products, left = found[:-1].T, left - found[-1] ** 2
+        left[best] = 0
+        basis = np.vstack([basis, direction])
         chosen.append(best)
         shares.append(float(max(gain[best], 0) / total))
     return chosen, np.array(shares)

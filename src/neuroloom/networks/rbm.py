@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -19,7 +20,23 @@ from neuroloom.ops import draws
 LARGEST = 20
 """Units of the smaller side up to which the states are enumerated."""
 
+SLACK = 1e-6
+"""How far beyond 0 and 1 rounding may lead."""
+
 NONE = np.zeros(0, np.float32)
+
+
+def within_unit(network: Network, X: np.ndarray) -> np.ndarray:
+    """Values of binary units: those below 0 as 0, those above 1 as 1, with a warning."""
+    low, high = X.min(), X.max()
+    if low < -SLACK or high > 1 + SLACK:
+        warnings.warn(
+            f"{type(network).__name__} expected values from 0 to 1, received values from {low:g} to {high:g}: those "
+            f"outside count as 0 or 1. Scale X, or take a network of Gaussian visible units, such as GaussianRBM.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return np.clip(X, 0, 1)
 
 
 class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
@@ -42,7 +59,7 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
     def fit(self, X: Any, y: Any = None) -> Any:
         """Learn the distribution of the rows of X."""
         p = self._start()
-        X = self._rows(X)
+        X = self._inputs(X, reset=True)
         self._begin(p, X)
         return self._learn(p, X, p.epochs)
 
@@ -50,14 +67,14 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         """One more pass, over these rows; the chains go on."""
         again = hasattr(self, "components_")
         p = self._start(again)
-        X = self._rows(X, reset=not again)
+        X = self._inputs(X, reset=not again)
         if not again:
             self._begin(p, X)
         return self._learn(p, X, 1)
 
     def transform(self, X: Any) -> np.ndarray:
         """P(h = 1 | v) of each row: (examples, components)."""
-        return self._answer(rules.hidden_means, self._net, self._rows(X, reset=False))
+        return self._answer(rules.hidden_means, self._net, self._inputs(X))
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """E(v | h) of each row of hidden values: (examples, features)."""
@@ -73,7 +90,7 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
 
     def free_energy(self, X: Any) -> np.ndarray:
         """F(v) of each row, where p(v) = exp(-F(v)) / Z: (examples,)."""
-        return self._answer(rules.free_energy, self._net, self._rows(X, reset=False), kind=self._kind)
+        return self._answer(rules.free_energy, self._net, self._inputs(X), kind=self._kind)
 
     def sample(self, n_samples: int = 1, steps: int = 1000, X: Any = None, seed: int = 0) -> np.ndarray:
         """Visible states at the end of Gibbs chains: (n_samples, features).
@@ -85,7 +102,7 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
             seed: another number gives other states.
         """
         check_is_fitted(self)
-        start = self._noise(n_samples, seed) if X is None else self._rows(X, reset=False)
+        start = self._noise(n_samples, seed) if X is None else self._inputs(X)
         key = draws.key(self.seed_, "sample", seed)
         return self._run(rules.sample, self._net, start, steps, key, kind=self._kind).astype(np.float64)
 
@@ -124,6 +141,10 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         log_weights = log_z + self.components_.shape[0] * math.log(2) + gains.sum(axis=0, dtype=np.float64)
         return rules.bounds(log_weights)
 
+    def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
+        """X as checked rows of visible values."""
+        return self._rows(X, reset=reset)
+
     @property
     def _net(self) -> tuple[np.ndarray, ...]:
         return self.components_, self.intercept_visible_, self.intercept_hidden_
@@ -138,20 +159,22 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
         self.intercept_visible_, self.intercept_hidden_ = (np.zeros(n, np.float32) for n in reversed(shape))
         self.chains_ = np.zeros((p.batch_size, p.n_components), np.float32)
         self.velocity_ = NONE
-        self.means_, self.n_seen_, self.n_iter_, self.curve_ = np.zeros(X.shape[1]), 0, 0, np.zeros(0)
+        self.means_, self.n_seen_, self.n_iter_, self.loss_curve_ = np.zeros(X.shape[1]), 0, 0, np.zeros(0)
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, epochs: int) -> Any:
-        net, velocity, self.chains_, measures = self._run(
+        net, velocity, chains, measures = self._run(
             rules.train, self._net, self._velocity(), self.chains_, X, draws.key(self.seed_, "train", self.n_iter_),
             p.learning_rate, p.momentum, p.weight_decay, batch=p.batch_size, epochs=epochs, k=p.k,
             persistent=p.persistent, moving=p.momentum > 0, kind=self._kind,
         )  # fmt: skip
+        self._finite(net, velocity, measures)
         self.components_, self.intercept_visible_, self.intercept_hidden_ = net
+        self.chains_ = chains
         self.velocity_ = np.concatenate([part.ravel() for part in velocity]) if p.momentum else NONE
         self.means_ = self.means_ + (X.mean(axis=0, dtype=np.float64) - self.means_) * len(X) / (self.n_seen_ + len(X))
         self.n_seen_ += len(X)
         self.n_iter_ += epochs
-        self.curve_ = np.concatenate([self.curve_, measures])
+        self.loss_curve_ = np.concatenate([self.loss_curve_, measures])
         return self
 
     def _velocity(self) -> tuple[np.ndarray, ...]:
@@ -164,7 +187,8 @@ class _RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Network):
 class BernoulliRBM(_RBM):
     """Restricted Boltzmann machine of binary units: learns features, and the distribution of its data.
 
-    Visible units v (the columns; 0, 1 or probabilities between) and hidden units h have the energy
+    Visible units v (the columns: 0, 1 or probabilities between; values outside count as 0 or 1, with a warning) and
+    hidden units h have the energy
 
         E(v, h) = -bᵀ v - cᵀ h - hᵀ W v,      p(v) = Σ_h exp(-E(v, h)) / Z = exp(-F(v)) / Z
         P(h_j = 1 | v) = σ(c_j + W_j v),      P(v_i = 1 | h) = σ(b_i + hᵀ W_i)
@@ -190,8 +214,8 @@ class BernoulliRBM(_RBM):
         intercept_visible_: b, (features,).
         intercept_hidden_: c, (components,).
         chains_: the hidden states of the chains, (batch_size, components).
-        curve_: after each pass, an estimate of the mean log pseudo-likelihood Σᵢ ln p(vᵢ | the other units), from one
-            unit of each of the first 500 rows; `score_samples` has it exactly.
+        loss_curve_: after each pass, an estimate of the mean negative log pseudo-likelihood, -Σᵢ ln p(vᵢ | the other
+            units), from one unit of each of the first 500 rows; `score_samples` has it exactly, with a plus sign.
         n_iter_: passes done.
         n_seen_: rows seen, those of each call counted once.
         means_: their mean, (features,), for `ais`.
@@ -218,7 +242,10 @@ class BernoulliRBM(_RBM):
 
     def score_samples(self, X: Any) -> np.ndarray:
         """The log pseudo-likelihood Σᵢ ln p(vᵢ | the other units) of each row: (examples,)."""
-        return self._answer(rules.pseudo_likelihoods, self._net, self._rows(X, reset=False))
+        return self._answer(rules.pseudo_likelihoods, self._net, self._inputs(X))
+
+    def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
+        return within_unit(self, self._rows(X, reset=reset))
 
     def _noise(self, n: int, seed: int) -> np.ndarray:
         return self._generator("noise", seed).integers(0, 2, (n, self.n_features_in_)).astype(np.float32)
@@ -237,7 +264,8 @@ class GaussianRBM(_RBM):
         P(h_j = 1 | v) = σ(c_j + W_j v),      v | h ~ N(b + Wᵀ h, 1)
 
     The noise of the visible units has variance 1: scale features so that what is noise in them has, or to unit
-    variance if that is not known. Training is that of `BernoulliRBM`, with a smaller rate.
+    variance if that is not known: large values make the weights grow without bound, which is a NonFiniteError.
+    Training is that of `BernoulliRBM`, with a smaller rate.
 
     Args:
         n_components: hidden units.
@@ -251,7 +279,7 @@ class GaussianRBM(_RBM):
 
     Attributes:
         components_, intercept_visible_, intercept_hidden_, chains_, n_iter_, n_seen_, means_: as of `BernoulliRBM`.
-        curve_: after each pass, the mean squared error of reconstruction of the first 500 rows.
+        loss_curve_: after each pass, the mean squared error of reconstruction of the first 500 rows.
         velocity_: the last changes of the weights, if there is momentum.
         seed_: the seed of weights, orders and chains.
 

@@ -127,7 +127,7 @@ def gradient(
 
 
 def measure(net: Net, v: Array, key: Key, kind: str) -> Array:
-    """Binary units: an estimate of the mean log pseudo-likelihood, from one unit of each row (Σᵢ log p(vᵢ | others)).
+    """Binary units: an estimate of the mean -Σᵢ log p(vᵢ | the other units), from one unit of each row.
 
     Gaussian units: the mean squared error of reconstruction.
     """
@@ -135,7 +135,7 @@ def measure(net: Net, v: Array, key: Key, kind: str) -> Array:
         return ops.mean(ops.square(v - to_visible(net, ops.sigmoid(to_hidden(net, v)))))
     n, d = v.shape
     flipped = ops.where(ops.one_hot(draws.integers(key, (n,), d), d) > 0, 1 - v, v)
-    return -d * ops.mean(ops.softplus(free_energies(net, v, kind) - free_energies(net, flipped, kind)))
+    return d * ops.mean(ops.softplus(free_energies(net, v, kind) - free_energies(net, flipped, kind)))
 
 
 # ----------------------------------------------------------------------------------------------------------- asking

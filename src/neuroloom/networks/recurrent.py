@@ -3,39 +3,107 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from sklearn.base import ClassifierMixin
+from sklearn.base import ClassifierMixin, is_classifier
+from sklearn.utils.metaestimators import available_if
 
-from neuroloom import ops, optimizers
-from neuroloom.config import Fraction, Positive, PositiveInt
-from neuroloom.engines import Engine
+from neuroloom import initializers
+from neuroloom.activations import Activation
+from neuroloom.config import Choice, Fraction, NonNegative, Positive, PositiveInt
+from neuroloom.errors import DataError, ShapeError
+from neuroloom.networks import mlp_algorithms as algorithms
+from neuroloom.networks import mlp_training as training
 from neuroloom.networks.answers import ManyTargets
-from neuroloom.networks.sequences import _Scored, _Sequences
-from neuroloom.typing import Array, Tree
+from neuroloom.networks.recurrent_rules import ADAM, Form, descend, gradient, heard, outputs, parts
+from neuroloom.networks.sequences import _Scored, _Unequal, scattered
+from neuroloom.typing import Tree
 
-CLIP = 1.0
-"""Longest gradient: back-propagation through many steps may give a very long one."""
+ALGORITHMS = ("adam", *(name for name in algorithms.CLASSICAL if name != "lm"), *algorithms.SCIPY)
+RATE = 0.01
+"""Of "adam" unless given."""
 
 
-class _Recurrent(_Sequences):
+class _Recurrent(_Unequal):
     """What all four share."""
 
     n_hidden: PositiveInt = 20
+    activation: Activation = "tanh"
+    algorithm: Annotated[str, Choice(*ALGORITHMS)] = "adam"
     max_iter: PositiveInt = 500
-    learning_rate: Positive = 0.01
+    learning_rate: Positive | None = None
+    momentum: Fraction = 0.9
+    goal: NonNegative = 0.0
+    init: initializers.InitializerLike | None = None
+    show: PositiveInt | None = None
 
-    def _learn(self, X: np.ndarray, targets: np.ndarray, classify: bool) -> None:
-        """Set the weights for targets (sequences, [steps,] outputs)."""
+    def _learn(self, X: np.ndarray, real: np.ndarray | None, targets: np.ndarray, part: bool) -> Any:
+        """Learn targets (sequences, [steps,] outputs), for all iterations, or for one more (`part`)."""
         p = self._checked()
-        targets = np.moveaxis(targets, 1, 0) if self.each_ else targets
-        found, self.loss_curve_ = self._run(
-            descend, self._first_weights(p, X.shape[2], targets.shape[-1]), _in_time(X), targets.astype(np.float32),
-            self._memory(), p.learning_rate, classify=classify, each=self.each_, steps=p.max_iter,
-        )  # fmt: skip
-        self.input_coef_, self.recurrent_coef_, self.hidden_intercept_, self.coef_, self.intercept_ = found
-        self.n_iter_ = p.max_iter
+        again = part and hasattr(self, "coef_")
+        known = self._weights() if again else ()
+        if again and targets.shape[-1] != len(known[-1]):
+            raise DataError(f"{type(self).__name__} expected {len(known[-1])} outputs, received {targets.shape[-1]}.")
+        weights = known or self._first_weights(p, X.shape[2], targets.shape[-1])
+        w = np.concatenate([part.ravel() for part in weights])
+        if not again:
+            self.memory_: Tree = ADAM.init(w) if p.algorithm == "adam" else self._slots(p, w)
+            self.loss_curve_: np.ndarray = np.zeros(0)
+        targets = _in_time(targets) if self.each_ else targets
+        data = _in_time(X), None if real is None else _in_time(real[:, :, None]), targets.astype(np.float32)
+        shapes, steps = tuple(part.shape for part in weights), 1 if part else p.max_iter
+        learn = self._minimize if p.algorithm in algorithms.SCIPY else self._descend
+        found, curve = learn(p, w, data, shapes, steps)
+        self.loss_curve_ = np.concatenate([self.loss_curve_, curve])
+        self.n_iter_ = len(self.loss_curve_)
+        self.input_coef_, self.recurrent_coef_, self.hidden_intercept_, self.coef_, self.intercept_ = parts(
+            found, shapes
+        )
+        return self
+
+    def _rate(self, p: SimpleNamespace) -> float:
+        if p.learning_rate is not None:
+            return float(p.learning_rate)
+        return RATE if p.algorithm == "adam" else algorithms.usual_rate(p.algorithm)
+
+    def _slots(self, p: SimpleNamespace, w: np.ndarray) -> Tree:
+        return algorithms.begin(p.algorithm, w, self._rate(p), p.momentum)
+
+    def _descend(self, p: SimpleNamespace, w: Any, data: Any, shapes: Any, steps: int) -> tuple[Any, np.ndarray]:
+        """One program for all iterations; with `show`, one for each line. Adam in float32, the others in float64."""
+        run, curve, first = self._run if p.algorithm == "adam" else self._answer, np.zeros(0), len(self.loss_curve_)
+        while len(curve) < steps:
+            n = min(p.show or steps, steps - len(curve))
+            w, self.memory_, found, done = run(
+                descend, w, self.memory_, np.zeros(n), data, self._memory(), self._rate(p), p.goal,
+                first + len(curve), shapes=shapes, form=self._form(p), algorithm=p.algorithm, momentum=p.momentum,
+            )  # fmt: skip
+            curve = np.concatenate([curve, found[: int(done)]])
+            training.check_finite(self, float(curve[-1]), first + len(curve))
+            if p.show:
+                print(f"iteration {first + len(curve)}: loss {curve[-1]:.6g}")
+            if done < n:
+                break
+        return w, curve
+
+    def _minimize(self, p: SimpleNamespace, w: Any, data: Any, shapes: Any, steps: int) -> tuple[Any, np.ndarray]:
+        """SciPy's algorithms, over a compiled gradient."""
+        memory, form = self._memory(), self._form(p)
+
+        def fun(w: np.ndarray) -> tuple[float, np.ndarray]:
+            f, g = self._answer(gradient, w, data, memory, shapes=shapes, form=form)
+            return float(f), g
+
+        course = training.Course(w, p.goal, 1, None)
+        course.say = lambda i, f: print(f"iteration {i}: loss {f:.6g}") if p.show and i % p.show == 0 else None
+        training.minimized(p.algorithm, fun, w, steps, course)
+        curve = np.array([f for f, _ in course.errors] or [fun(w)[0]])
+        training.check_finite(self, float(curve[-1]), len(curve))
+        return course.w, curve
+
+    def _form(self, p: SimpleNamespace) -> Form:
+        return Form(is_classifier(self), self.each_, p.activation, getattr(p, "output_activation", "linear"))
 
     def _memory(self) -> Any:
         """How much of Jordan's state units remains after a step; None for Elman's network, which has none."""
@@ -46,34 +114,71 @@ class _Recurrent(_Sequences):
         rng = self._generator("weights")
         units = p.n_hidden
         heard = units if self._memory() is None else outputs
+        if p.init is not None:
+            into, back, out = (p.init(shape, rng) for shape in ((features, units), (heard, units), (units, outputs)))
+            return into, back, np.zeros(units), out, np.zeros(outputs)
         back = np.linalg.qr(rng.normal(size=(max(units, heard),) * 2))[0][:heard, :units]
         return (
             rng.normal(size=(features, units)) / np.sqrt(features + 1), back, np.zeros(units),
             rng.normal(size=(units, outputs)) / np.sqrt(units), np.zeros(outputs),
         )  # fmt: skip
 
-    def _outputs(self, X: Any, classify: bool) -> np.ndarray:
-        """(sequences, [steps,] outputs)."""
-        rows = _in_time(self._inputs(X))
-        weights = (self.input_coef_, self.recurrent_coef_, self.hidden_intercept_, self.coef_, self.intercept_)
-        found = self._answer(outputs, weights, rows, self._memory(), classify=classify, each=self.each_)
-        return np.moveaxis(found, 0, 1) if self.each_ else found
+    def _weights(self) -> tuple[np.ndarray, ...]:
+        return self.input_coef_, self.recurrent_coef_, self.hidden_intercept_, self.coef_, self.intercept_
+
+    def _outputs(self, X: Any, start: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """(sequences, [steps,] outputs), and which steps there are."""
+        X, real = self._padded(X)
+        values = _in_time(X), None if real is None else _in_time(real[:, :, None]), self._memory()
+        found = self._answer(outputs, self._weights(), *values, self._heard(X, start), form=self._form(self._checked()))
+        return (np.moveaxis(found, 0, 1) if self.each_ else found), real
+
+    def _heard(self, X: np.ndarray, start: Any) -> np.ndarray:
+        """What each sequence's hidden layer hears of before its first step."""
+        shape = (len(X), len(self.recurrent_coef_))
+        start = np.zeros(shape) if start is None else np.asarray(start, np.float64)
+        if start.shape != shape:
+            raise ShapeError(f"{type(self).__name__} expected states {shape}, received {start.shape}.")
+        return start
+
+    def states(self, X: Any, start: Any = None) -> np.ndarray:
+        """What the hidden layer hears after each step: (sequences, steps, context units), or state units.
+
+        Args:
+            start: the states before the first step, (sequences, units), such as `states(before)[:, -1]` to go on
+                where a series was cut, step by step if need be; None: 0. Sequences that have ended keep their last.
+        """
+        X, real = self._padded(X)
+        values = _in_time(X), None if real is None else _in_time(real[:, :, None]), self._memory()
+        found = self._answer(heard, self._weights(), *values, self._heard(X, start), form=self._form(self._checked()))
+        return np.moveaxis(found, 0, 1)
 
 
 class _Regressor(_Scored, ManyTargets, _Recurrent):
-    """Linear outputs, squared error."""
+    """Squared error."""
+
+    output_activation: Activation = "linear"
 
     def fit(self, X: Any, y: Any) -> Any:
         """Learn from sequences X and targets y; see the class."""
-        self._start()
-        X = self._inputs(X, reset=True)
-        y = self._targets(X, y, labels=False)
-        self._learn(X, self._columns(y), classify=False)
-        return self
+        return self._fit(X, y, part=False)
 
-    def predict(self, X: Any) -> np.ndarray:
-        """ŷ after the last step, or at every step if it was fitted so."""
-        return self._as_given(self._outputs(X, classify=False))
+    @available_if(training.goes_on)
+    def partial_fit(self, X: Any, y: Any) -> Any:
+        """One more iteration, over these sequences."""
+        return self._fit(X, y, part=True)
+
+    def _fit(self, X: Any, y: Any, part: bool) -> Any:
+        again = part and hasattr(self, "coef_")
+        self._start(again)
+        X, real = self._padded(X, reset=not again)
+        y = self._columns(self._targets_of(X, real, y, labels=False))
+        return self._learn(X, real, scattered(y, real) if self.each_ and real is not None else y, part)
+
+    def predict(self, X: Any, start: Any = None) -> Any:
+        """ŷ after the last step, or at every step if it was fitted so; `start` as of `states`."""
+        found, real = self._outputs(X, start)
+        return _as_lists(found, real) if self.each_ else self._as_given(found)
 
 
 class _Classifier(_Scored, ClassifierMixin, _Recurrent):
@@ -81,21 +186,33 @@ class _Classifier(_Scored, ClassifierMixin, _Recurrent):
 
     def fit(self, X: Any, y: Any) -> Any:
         """Learn from sequences X and labels y; see the class."""
-        self._start()
-        X = self._inputs(X, reset=True)
-        y = self._targets(X, y, labels=True)
-        labels = self._labels(y.ravel()).reshape(y.shape)
-        self._learn(X, np.eye(len(self.classes_), dtype=np.float32)[labels], classify=True)
-        return self
+        return self._fit(X, y, None, part=False)
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    @available_if(training.goes_on)
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Any:
+        """One more iteration, over these sequences. The first call has to name all classes that will come."""
+        return self._fit(X, y, classes, part=True)
+
+    def _fit(self, X: Any, y: Any, classes: Any, part: bool) -> Any:
+        again = part and hasattr(self, "coef_")
+        self._start(again)
+        X, real = self._padded(X, reset=not again)
+        y = self._targets_of(X, real, y, labels=True)
+        labels = self._labels(y.ravel(), classes, again).reshape(y.shape)
+        t = np.eye(len(self.classes_), dtype=np.float32)[labels]
+        return self._learn(X, real, scattered(t, real) if self.each_ and real is not None else t, part)
+
+    def predict_proba(self, X: Any, start: Any = None) -> Any:
         """The probability of each class: (sequences, classes), or (sequences, steps, classes)."""
-        return self._outputs(X, classify=True)
+        found, real = self._outputs(X, start)
+        return _as_lists(found, real) if self.each_ else found
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The likeliest class of each sequence, or of each step."""
-        likeliest = self.predict_proba(X).argmax(axis=-1)
-        return self.classes_[likeliest]
+    def predict(self, X: Any, start: Any = None) -> Any:
+        """The likeliest class of each sequence, or of each step; `start` as of `states`."""
+        found = self.predict_proba(X, start)
+        if isinstance(found, list):
+            return [self.classes_[part.argmax(axis=-1)] for part in found]
+        return self.classes_[found.argmax(axis=-1)]
 
 
 class ElmanRegressor(_Regressor):
@@ -104,16 +221,27 @@ class ElmanRegressor(_Regressor):
         h(t) = tanh(A u(t) + W h(t-1) + b),      h(0) = 0
         ŷ(t) = V h(t) + c
 
-    The mean squared error goes down its gradient through all steps of time (Adam, all sequences at each iteration).
+    The mean squared error goes down its gradient through all steps of time, over all sequences at each iteration. In
+    place of tanh and of the linear output other activations can stand.
 
     A row of X is a sequence: X is (sequences, steps), a number per step, or (sequences, steps, features); a single
     long series is X[None]. Targets are (sequences,) or (sequences, outputs), after the last step, or
-    (sequences, steps, outputs), at every step. Features and targets should have about unit scale.
+    (sequences, steps, outputs), at every step. Features and targets should have about unit scale. Sequences of unequal
+    lengths are a list of arrays, (steps,) or (steps, features), and so are their targets at every step and the
+    answers. A network in use goes on step by step: `predict(X, start)` from the states that `states` gave.
 
     Args:
         n_hidden: hidden units, each with a context unit that holds its last state.
-        max_iter: iterations.
-        learning_rate: of Adam.
+        activation: of the hidden units.
+        algorithm: "adam" (with gradients of length 1 at most), or one of `MultilayerPerceptronClassifier` for all rows
+            at once: "gd", "gdm", "gda", "gdx", "rprop", "irprop+", "quickprop", "cgf", "cgp", "bfgs", "lbfgs", "ncg".
+        max_iter: most iterations.
+        learning_rate: of the algorithm; None takes 0.01 for "adam", else the algorithm's usual one.
+        momentum: of "gdm" and "gdx".
+        goal: error at which training stops.
+        init: an initializer of the matrices; None: the recurrent one orthogonal, the others normal.
+        show: print the error each time so many iterations are over.
+        output_activation: of the outputs.
 
     Attributes:
         input_coef_: Aᵀ, (features, units).
@@ -121,7 +249,9 @@ class ElmanRegressor(_Regressor):
         hidden_intercept_: b, (units,).
         coef_: Vᵀ, (units, outputs).
         intercept_: c, (outputs,).
-        loss_curve_: the error before each iteration.
+        loss_curve_: the error after each iteration.
+        n_iter_: iterations done.
+        memory_: what the algorithm remembers for `partial_fit`.
 
     Source: J. Elman, "Finding structure in time", Cognitive Science 14 (1990). He, and neurolab after him, cut the
     gradient after one step: what the context units held counts as a given input. Here it goes back to the first step
@@ -147,12 +277,13 @@ class ElmanClassifier(_Classifier):
 
     Args:
         n_hidden: hidden units.
-        max_iter: iterations.
-        learning_rate: of Adam.
+        activation: of the hidden units.
+        algorithm, max_iter, learning_rate, momentum, goal, init, show: as of `ElmanRegressor`.
 
     Attributes:
         classes_: the labels.
-        input_coef_, recurrent_coef_, hidden_intercept_, coef_, intercept_, loss_curve_: as of `ElmanRegressor`.
+        input_coef_, recurrent_coef_, hidden_intercept_, coef_, intercept_, loss_curve_, n_iter_, memory_: as of
+            `ElmanRegressor`.
 
     Source: J. Elman, "Finding structure in time", Cognitive Science 14 (1990).
 
@@ -177,12 +308,13 @@ class JordanRegressor(_Regressor):
     Args:
         n_hidden: hidden units.
         memory: μ, what remains of the state units after a step.
-        max_iter: iterations.
-        learning_rate: of Adam.
+        activation: of the hidden units.
+        algorithm, max_iter, learning_rate, momentum, goal, init, show, output_activation: as of `ElmanRegressor`.
 
     Attributes:
         recurrent_coef_: Wᵀ, (outputs, units).
-        input_coef_, hidden_intercept_, coef_, intercept_, loss_curve_: as of `ElmanRegressor`.
+        input_coef_, hidden_intercept_, coef_, intercept_, loss_curve_, n_iter_, memory_: as of
+            `ElmanRegressor`.
 
     Source: M. Jordan, "Attractor dynamics and parallelism in a connectionist sequential machine", Proc. Cognitive
     Science Society (1986). He fed the wanted outputs back while it learned; here it hears its own, as it does later.
@@ -214,13 +346,14 @@ class JordanClassifier(_Classifier):
     Args:
         n_hidden: hidden units.
         memory: μ, what remains of the state units after a step.
-        max_iter: iterations.
-        learning_rate: of Adam.
+        activation: of the hidden units.
+        algorithm, max_iter, learning_rate, momentum, goal, init, show: as of `ElmanRegressor`.
 
     Attributes:
         classes_: the labels.
         recurrent_coef_: Wᵀ, (classes, units).
-        input_coef_, hidden_intercept_, coef_, intercept_, loss_curve_: as of `ElmanRegressor`.
+        input_coef_, hidden_intercept_, coef_, intercept_, loss_curve_, n_iter_, memory_: as of
+            `ElmanRegressor`.
 
     Source: M. Jordan, "Attractor dynamics and parallelism in a connectionist sequential machine", Proc. Cognitive
     Science Society (1986).
@@ -235,58 +368,10 @@ class JordanClassifier(_Classifier):
     memory: Fraction = 0.0
 
 
-def outputs(engine: Engine, weights: Any, x: Array, memory: Array | None, *, classify: bool, each: bool) -> Array:
-    """What the network says of x (steps, sequences, features): (steps, sequences, outputs), or the last of them."""
-    found = raw_outputs(engine, weights, x, memory, classify=classify)
-    found = found if each else found[-1]
-    return ops.softmax(found, axis=-1) if classify else found
-
-
-def raw_outputs(engine: Engine, weights: Any, x: Array, memory: Array | None, *, classify: bool) -> Array:
-    """V h + c at every step. `memory` None is Elman's network, else it is Jordan's μ."""
-    w_in, w_back, b, v, c = weights
-
-    def step(heard: Array, u: Array) -> Any:
-        h = ops.tanh(u + heard @ w_back)
-        z = h @ v + c
-        if memory is None:
-            return h, z
-        return memory * heard + (ops.softmax(z, axis=-1) if classify else z), z
-
-    driven = x @ w_in + b  # (steps, sequences, units)
-    start = ops.zeros_like(driven[0] @ ops.permute_dims(w_back, (1, 0)))
-    return engine.scan(step, start, driven)[1]
-
-
-def loss(
-    engine: Engine, weights: Any, x: Array, targets: Array, memory: Array | None, *, classify: bool, each: bool
-) -> Array:
-    """Mean squared error, or mean cross-entropy."""
-    found = raw_outputs(engine, weights, x, memory, classify=classify)
-    found = found if each else found[-1]
-    if classify:
-        return -ops.mean(ops.sum(targets * ops.log_softmax(found, axis=-1), axis=-1))
-    return ops.mean(ops.square(found - targets))
-
-
-def descend(
-    engine: Engine, start: Tree, x: Array, targets: Array, memory: Array | None, rate: Array, *, classify: bool,
-    each: bool, steps: int,
-) -> tuple[Tree, Array]:  # fmt: skip
-    """Adam on the loss over all weights, by back-propagation through time; the loss before each step."""
-    adam = optimizers.Adam(epsilon=1e-4, global_clipnorm=CLIP)
-
-    def error(weights: Tree) -> tuple[Array, tuple[()]]:
-        return loss(engine, weights, x, targets, memory, classify=classify, each=each), ()
-
-    def step(carry: Any, i: Array) -> Any:
-        weights, slots = carry
-        (value, _), grads = engine.value_and_grad(error)(weights)
-        return adam.update(weights, adam.clip(grads), slots, rate, i), value
-
-    (weights, _), curve = engine.scan(step, (start, adam.init(start)), engine.arange(steps))
-    return weights, curve
-
-
 def _in_time(X: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(X.transpose(1, 0, 2))
+
+
+def _as_lists(found: np.ndarray, real: np.ndarray | None) -> Any:
+    """Answers at every step; for sequences of unequal lengths a list of those that there are."""
+    return found if real is None else [part[there] for part, there in zip(found, real, strict=True)]

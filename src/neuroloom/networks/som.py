@@ -62,7 +62,7 @@ class SelfOrganizingMap(Quantizer):
     Attributes:
         weights_: w, (units, features); unit 0 is at (0, 0), unit 1 at (0, 1), ...
         positions_: where the units lie on the plane of the grid, (units, axes).
-        error_curve_: the mean distance of the rows to their winners in each pass of the last fit: before the pass
+        loss_curve_: the mean distance of the rows to their winners in each pass of the last fit: before the pass
             (batch), or while it goes on (online).
         n_iter_: passes done.
         seed_: the seed of weights and orders.
@@ -179,17 +179,18 @@ class SelfOrganizingMap(Quantizer):
 
     def _learn(self, p: SimpleNamespace, X: np.ndarray, epochs: int) -> SelfOrganizingMap:
         p, done = self._settled(), self._begun()
-        shift = rules.middle(X) if p.distance != "cosine" else np.zeros(X.shape[1])  # float32 is finest around 0
+        shift = self._origin(X)
         w = self.weights_ if done else self._first(p, X)
         modes = {"distance": p.distance, "kind": p.neighborhood, "decay": p.decay, "missing": bool(np.isnan(X).any())}
         places = done, np.zeros(epochs), float(p.epochs)
         values = X - shift, w - shift, self._squared(p)
         if p.training == "online":
             ways = np.array(p.learning_rate), np.array(p.radius), draws.key(self.seed_, "order")
-            w, self.error_curve_ = self._run(som_rules.online, *values, *ways, *places, **modes)
+            w, self.loss_curve_ = self._run(som_rules.online, *values, *ways, *places, **modes)
         else:
-            w, self.error_curve_ = self._run(som_rules.batch, *values, np.array(p.radius), *places, **modes)
-        self.weights_: np.ndarray = (w + shift).astype(np.float32)
+            w, self.loss_curve_ = self._run(som_rules.batch, *values, np.array(p.radius), *places, **modes)
+        self._finite(w, self.loss_curve_)
+        self.weights_: np.ndarray = w + shift
         self.positions_ = som_grid.positions(p.shape, p.grid)
         self.n_iter_ = done + epochs
         return self

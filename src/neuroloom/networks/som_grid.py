@@ -73,4 +73,4 @@ def unfolded(X: np.ndarray, shape: tuple[int, ...], grid: str) -> np.ndarray:
     at = positions(shape, grid)
     at = 2 * at / np.maximum(at.max(axis=0), 1) - (at.max(axis=0) > 0)  # from -1 to 1; 0 where an axis has length 1
     order = np.argsort([-n for n in shape], kind="stable")[: len(spread)]
-    return (mean + at[:, order] @ spread[: len(order)]).astype(np.float32)
+    return np.asarray(mean + at[:, order] @ spread[: len(order)])

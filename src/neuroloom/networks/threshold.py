@@ -12,10 +12,10 @@ from neuroloom import ops
 from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, Real
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError, ShapeError
-from neuroloom.networks.answers import ByScores, ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.answers import ByThresholds, ManyTargets
+from neuroloom.networks.base import Network, direct
 from neuroloom.networks.numbers import Numbers
-from neuroloom.networks.perceptron import linear, targets_of
+from neuroloom.networks.perceptron import in_order, linear
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -70,6 +70,7 @@ class McCullochPitts(TransformerMixin, Network):
         return self._answer(fire, X, self.weights_, p.threshold, absolute=p.inhibition == "absolute")
 
 
+@direct
 def fire(engine: Engine, x: Array, w: Array, threshold: Array, *, absolute: bool) -> Array:
     """0 or 1 per example and unit."""
     active = ops.cast(x > 0, engine.dtype_name(x))
@@ -92,10 +93,10 @@ class _LeastMeanSquares(Network):
     def _learn(self, p: SimpleNamespace, X: Any, targets: Any, start: Any, passes: int, activation: str) -> None:
         """`passes` over the rows of X from weights, bias and number of passes done."""
         w, b, done = start
-        curve = np.zeros(passes, np.float32)
-        w, b, curve, ran = self._run(
-            descend, X, targets, (w, b, curve), p.learning_rate, p.tol, draws.key(self.seed_, "order", done),
-            activation=activation, bias=p.fit_intercept, shuffle=p.shuffle, normalize=p.normalize,
+        _, ran, w, b, curve, _ = self._in_passes(
+            descend, (True, 0, w, b, np.zeros(passes, np.float32), 1e30), len(X), passes,
+            draws.key(self.seed_, "order", done) if p.shuffle else None, X, targets, p.learning_rate, p.tol,
+            activation=activation, bias=p.fit_intercept, normalize=p.normalize,
         )  # fmt: skip
         if not all(np.isfinite(values).all() for values in (w, b, curve)):
             raise NonFiniteError(
@@ -103,13 +104,15 @@ class _LeastMeanSquares(Network):
                 f"Use a smaller one, normalize=True, or scale the columns of X."
             )
         self.coef_, self.intercept_, self.n_iter_ = w, b, done + int(ran)
-        self.loss_curve_ = curve[: int(ran)]
+        self.loss_curve_: np.ndarray = (
+            np.concatenate([self.loss_curve_, curve[: int(ran)]]) if done else curve[: int(ran)]
+        )
 
     def _start_weights(self, X: np.ndarray, units: int) -> tuple[np.ndarray, np.ndarray, int]:
         return np.zeros((units, X.shape[1]), np.float32), np.zeros(units, np.float32), 0
 
 
-class Adaline(ByScores, _LeastMeanSquares):
+class Adaline(ByThresholds, _LeastMeanSquares):
     """Adaptive linear neurons: threshold units whose sum, not whose answer, is brought to the target.
 
     For each example x with target t = ±1, in turn:
@@ -118,7 +121,8 @@ class Adaline(ByScores, _LeastMeanSquares):
 
     so that η = 1 would remove the error of this example wholly (Widrow and Hoff's own rule, stable for 0 < η < 2).
     With `normalize=False` the division is left out: LMS, stable while η stays below 2 over the largest eigenvalue of
-    the inputs' correlation matrix. Of more than two classes each has a unit; the largest sum wins.
+    the inputs' correlation matrix. Of more than two classes each has a unit; the largest sum wins. Labels (examples,
+    units) are of several units, a column each, with the same two classes.
 
     Args:
         learning_rate: η.
@@ -143,10 +147,10 @@ class Adaline(ByScores, _LeastMeanSquares):
     """
 
     def fit(self, X: Any, y: Any) -> Adaline:
-        """Learn from X (examples, features) and labels y."""
+        """Learn from X (examples, features) and labels y, (examples,) or (examples, units),."""
         p = self._start()
-        X, y = self._rows(X, y)
-        targets = targets_of(self._labels(y), len(self.classes_))
+        X, y = self._rows(X, y, multi_output=True)
+        targets = self._unit_targets(y, None, False)
         self._learn(p, X, targets, self._start_weights(X, targets.shape[1]), p.max_iter, "linear")
         return self
 
@@ -154,16 +158,16 @@ class Adaline(ByScores, _LeastMeanSquares):
         """One more pass, over these examples. The first call has to name all classes that will come."""
         again = hasattr(self, "coef_")
         p = self._start(again)
-        X, y = self._rows(X, y, reset=not again)
-        targets = targets_of(self._labels(y, classes, again), len(self.classes_))
+        X, y = self._rows(X, y, reset=not again, multi_output=True)
+        targets = self._unit_targets(y, classes, again)
         weights = (self.coef_, self.intercept_, self.n_iter_) if again else self._start_weights(X, targets.shape[1])
         self._learn(p, X, targets, weights, 1, "linear")
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """w·x + b: (examples,) for two classes, else (examples, classes)."""
+        """w·x + b: (examples,) for one unit, else (examples, units)."""
         sums = self._answer(linear, self._rows(X, reset=False), self.coef_, self.intercept_)
-        return sums[:, 0] if len(self.classes_) == 2 else sums
+        return self._scores(sums)
 
 
 class DeltaRule(ManyTargets, _LeastMeanSquares):
@@ -237,19 +241,21 @@ ACTIVATIONS: dict[str, Any] = {
 """name -> (φ, φ' as a function of φ's value)."""
 
 
+@direct
 def respond(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) -> Array:
     """φ(x Wᵀ + b)."""
     return ACTIVATIONS[activation][0](x @ w.T + b)
 
 
 def descend(
-    engine: Engine, x: Array, t: Array, start: Any, rate: Array, tol: Array, key: Array, *, activation: str,
-    bias: bool, shuffle: bool, normalize: bool,
+    engine: Engine, state: Any, orders: Any, ends: Any, x: Array, t: Array, rate: Array, tol: Array, *, activation: str,
+    bias: bool, normalize: bool,
 ) -> Any:  # fmt: skip
-    """Passes over x (n, d) with targets t (n, k), at most as many as the curve is long: w, b, curve, passes done."""
+    """Passes over x (n, d) with targets t (n, k), until the error stays as it is.
+
+    The state: whether it still changes, passes done, w, b, the error in each pass, that of the last.
+    """
     phi, slope = ACTIVATIONS[activation]
-    w, b, curve = start
-    n, passes = x.shape[0], curve.shape[0]
     lengths = ops.sum(x * x, axis=1) + (1.0 if bias else 0.0)
     rates = rate / ops.where(lengths > 0, lengths, 1.0) if normalize else rate + 0 * lengths
 
@@ -261,17 +267,11 @@ def descend(
         return (w + delta[:, None] * x_i, b + delta if bias else b), ops.mean((t_i - y) ** 2)
 
     def one_pass(i: Array, state: Any) -> Any:
-        w, b, curve, done, before = state
-        rows = (x, t, rates)
-        if shuffle:
-            order = draws.permutation(draws.fold_in(key, i), n)
-            rows = tuple(ops.gather(a, order) for a in rows)
-        (w, b), errors = engine.scan(one, (w, b), rows)
+        _, done, w, b, curve, before = state
+        (w, b), errors = engine.scan(one, (w, b), in_order(engine, (x, t, rates), orders, i))
         error = ops.mean(errors)
-        curve = ops.where(engine.arange(passes) == i, error, curve)
+        curve = ops.where(engine.arange(curve.shape[0]) == done, error, curve)
         still = (ops.abs(before - error) >= tol * before) & (error > 0) & ops.isfinite(error)
-        return (w, b, curve, done + 1, error), still
+        return (still, done + 1, w, b, curve, error), still
 
-    zero = ops.sum(curve) * 0
-    state = (w, b, curve, ops.cast(zero, "int32"), zero + 1e30)
-    return engine.loop(0, passes, one_pass, state)[:4]
+    return engine.loop(0, ends[1] - ends[0], one_pass, state)

@@ -1,5 +1,6 @@
 """Functions of arrays of any engine; given Nodes they record a graph."""
 
+from neuroloom.calls import public
 from neuroloom.ops.array import (
     abs,
     add,
@@ -108,3 +109,5 @@ __all__ = [
     "hard_sigmoid", "leaky_relu", "log_softmax", "lstm", "max_pool", "one_hot", "pad", "pick", "relu",
     "resolve_windows", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "stop_gradient", "top_k",
 ]  # fmt: skip
+
+public(__name__)

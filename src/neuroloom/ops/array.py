@@ -5,13 +5,18 @@ Given Nodes they record a graph. See the standard for arguments that are not rep
 
 from __future__ import annotations
 
+import builtins
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from neuroloom import engines
+from neuroloom.engines.base import axes_of
 from neuroloom.errors import ShapeError
 from neuroloom.ops.graph import Node, op
-from neuroloom.typing import Array
+from neuroloom.typing import Array, Shape
 
 
 def _standard(name: str, text: str) -> Callable[..., Any]:
@@ -41,26 +46,25 @@ def _elementwise(name: str, text: str) -> Callable[..., Any]:
     return op(fn)
 
 
-abs = _standard("abs", "|x|.")
 exp = _standard("exp", "eˣ.")
 expm1 = _standard("expm1", "eˣ - 1, exact for small x.")
 log = _standard("log", "Natural logarithm.")
 log1p = _standard("log1p", "log(1 + x), exact for small x.")
-sqrt = _standard("sqrt", "Square root.")
+sqrt = _standard("sqrt", "Square root. The derivative at 0 is infinite.")
 square = _standard("square", "x².")
 sin = _standard("sin", "Sine of radians.")
 cos = _standard("cos", "Cosine of radians.")
 tanh = _standard("tanh", "Hyperbolic tangent.")
-sign = _standard("sign", "-1, 0 or 1.")
-floor = _standard("floor", "Largest whole number not above x.")
-round = _standard("round", "Nearest whole number; halves to the even one.")
+sign = _standard("sign", "-1, 0 or 1. The derivative is 0.")
+floor = _standard("floor", "Largest whole number not above x. The derivative is 0.")
+round = _standard("round", "Nearest whole number; halves to the even one. The derivative is 0.")
 isfinite = _standard("isfinite", "Neither infinite nor NaN.")
 logical_not = _standard("logical_not", "Truth reversed.")
 
-maximum = _elementwise("maximum", "The larger of x and y, elementwise.")
-minimum = _elementwise("minimum", "The smaller of x and y, elementwise.")
+maximum = _elementwise("maximum", "The larger of x and y, elementwise. Where they are equal, each derivative is 1/2.")
+minimum = _elementwise("minimum", "The smaller of x and y, elementwise. Where they are equal, each derivative is 1/2.")
 _floor_divide = _elementwise("floor_divide", "⌊x / y⌋.")
-remainder = _elementwise("remainder", "x - y ⌊x / y⌋, elementwise: it has the sign of y.")
+remainder = _elementwise("remainder", "x - y ⌊x / y⌋, elementwise: it has the sign of y. The derivative by x is 1.")
 logical_and = _elementwise("logical_and", "Whether both are true, elementwise.")
 logical_or = _elementwise("logical_or", "Whether one or both are true, elementwise.")
 
@@ -68,8 +72,8 @@ sum = _standard("sum", "Sum over `axis` (all axes by default); `keepdims` keeps 
 mean = _standard("mean", "Mean over `axis` (all axes by default); `keepdims` keeps it with length 1.")
 var = _standard("var", "Variance over `axis`, divided by n - `correction`.")
 prod = _standard("prod", "Product over `axis`.")
-max = _standard("max", "Largest value over `axis`.")
-min = _standard("min", "Smallest value over `axis`.")
+max = _standard("max", "Largest value over `axis`. Equal ones have equal parts of the derivative.")
+min = _standard("min", "Smallest value over `axis`. Equal ones have equal parts of the derivative.")
 any = _standard("any", "Whether any is true, over `axis`.")
 all = _standard("all", "Whether all are true, over `axis`.")
 argmax = _standard("argmax", "Position of the first largest value along `axis`.")
@@ -88,6 +92,12 @@ roll = _standard("roll", "Shifted cyclically along `axis`.")
 broadcast_to = _standard("broadcast_to", "Repeated to a larger shape.")
 zeros_like = _standard("zeros_like", "Zeros of the same shape and dtype.")
 ones_like = _standard("ones_like", "Ones of the same shape and dtype.")
+
+
+@op
+def abs(x: Array) -> Array:
+    """|x|. The derivative at 0 is 0."""
+    return engines.of(x).abs(x)
 
 
 @op
@@ -175,10 +185,40 @@ def greater_equal(x: Any, y: Any) -> Array:
     return x >= y
 
 
-@op
+def _anywhere(x: Any, index: Any) -> Array:
+    """x[index] with each number 0: the same shape, whatever length a free axis is tried with."""
+    parts = tuple(0 if isinstance(part, int | np.integer) else part for part in _parts(index))
+    return engines.of(x).getitem(x, parts if isinstance(index, tuple) else parts[0])
+
+
+@functools.partial(op, probe=_anywhere)
 def getitem(x: Any, index: Any) -> Array:
-    """x[index]: numbers, slices (backwards too), None, `...` and integer or boolean arrays."""
+    """x[index]: numbers, slices (backwards too), None, `...` and integer or boolean arrays.
+
+    Raises:
+        ShapeError: a number beyond the end of its axis.
+    """
+    _check_numbers(tuple(x.shape), _parts(index))
     return engines.of(x).getitem(x, index)
+
+
+def _parts(index: Any) -> tuple[Any, ...]:
+    return index if isinstance(index, tuple) else (index,)
+
+
+def _check_numbers(shape: Shape, parts: tuple[Any, ...]) -> None:
+    axis, used = 0, builtins.sum(axes_of(part) for part in parts)
+    for part in parts:
+        n = shape[axis] if axis < len(shape) else None
+        if n is not None and isinstance(part, int | np.integer) and not -n <= part < n:
+            raise ShapeError(f"Axis {axis} of shape {shape} expected an index from {-n} to {n - 1}, received {part}.")
+        axis += len(shape) - used if part is Ellipsis else axes_of(part)
+
+
+def _getitem(self: Node, index: Any) -> Node:
+    if self.shape is not None:
+        _check_numbers(tuple(self.shape), _parts(index))
+    return getitem(self, index)
 
 
 @op
@@ -193,8 +233,8 @@ def where(condition: Any, x: Any, y: Any) -> Array:
 
 @op
 def clip(x: Array, low: float | None = None, high: float | None = None) -> Array:
-    """x, but at least `low` and at most `high`."""
-    return engines.of(x).xp.clip(x, low, high)
+    """x, but at least `low` and at most `high`. The derivative at a bound is 1, as between them."""
+    return engines.of(x).clip(x, low, high)
 
 
 @op
@@ -223,8 +263,12 @@ def cast(x: Array, dtype: str) -> Array:
     return engines.of(x).astype(x, dtype)
 
 
+def _operator(fn: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, other: fn(self, self.recorder.operand(other, self))
+
+
 def _reflected(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda self, other: fn(other, self)
+    return lambda self, other: fn(self.recorder.operand(other, self), self)
 
 
 _OPERATORS: dict[str, Callable[..., Any]] = {
@@ -240,10 +284,10 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "or": logical_or,
 }
 for _name, _fn in _OPERATORS.items():
-    setattr(Node, f"__{_name}__", _fn)
+    setattr(Node, f"__{_name}__", _operator(_fn))
     setattr(Node, f"__r{_name}__", _reflected(_fn))
 for _name, _fn in {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}.items():
-    setattr(Node, f"__{_name}__", _fn)
-_UNARY: dict[str, Callable[..., Any]] = {"neg": negative, "abs": abs, "invert": logical_not, "getitem": getitem}
+    setattr(Node, f"__{_name}__", _operator(_fn))
+_UNARY: dict[str, Callable[..., Any]] = {"neg": negative, "abs": abs, "invert": logical_not, "getitem": _getitem}
 for _name, _fn in _UNARY.items():
     setattr(Node, f"__{_name}__", _fn)

@@ -108,6 +108,10 @@ class Recorder:
         """Specs of what a call returns."""
         return infer(call, args, kwargs, compute, weights)
 
+    def operand(self, value: Any, like: Node) -> Any:
+        """What stands beside a Node in an operation: nested lists of numbers become an array."""
+        return np.asarray(value) if isinstance(value, list | tuple) and not has_node(value) else value
+
     def node(self, call: Any, args: Any, kwargs: Any, shape: Shape, dtype: str) -> Node:
         """The Node of a call."""
         return Node(call, args, kwargs, shape=shape, dtype=dtype)
@@ -138,8 +142,13 @@ def has_node(value: Any) -> bool:
     return type(value) in NODES
 
 
-def op(fn: F) -> F:
-    """Make a function of arrays record itself when it is given a Node."""
+def op(fn: F, probe: Callable[..., Any] | None = None) -> F:
+    """Make a function of arrays record itself when it is given a Node.
+
+    Args:
+        probe: a function of the same arguments that gives a result of the same shape, where `fn` refuses lengths that
+            are tried for free axes.
+    """
 
     @functools.wraps(fn)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -151,10 +160,10 @@ def op(fn: F) -> F:
                 continue
             others = others or cls not in _PLAIN
             if cls in _MAY_HOLD and has_node(value):
-                return record(wrapper, args, kwargs, wrapper)
+                return record(wrapper, args, kwargs, probe or wrapper)
         if kwargs:
             if any(map(has_node, kwargs.values())):
-                return record(wrapper, args, kwargs, wrapper)
+                return record(wrapper, args, kwargs, probe or wrapper)
             constants, others = constants or any(type(value) is np.ndarray for value in kwargs.values()), True
         if constants and others:  # else there is nothing to become
             joined = _joined((*args, *kwargs.values()))
@@ -280,17 +289,19 @@ def walk(
     value_of: dict[Node, Any],
     special: type | tuple[type, ...],
     apply: Callable[[Node], Any],
+    calls: Collection[Any] = (),
 ) -> Iterator[tuple[Node, Any]]:
     """The evaluator: each Node and its value, in order, from those in `value_of`; the caller keeps them there.
 
     Args:
         special: classes of calls that need more than their arguments.
         apply: the value of a Node with such a call.
+        calls: other such calls.
     """
     for node in order:
         if node in value_of:
             continue
-        if isinstance(node.call, special):
+        if isinstance(node.call, special) or node.call in calls:
             yield node, apply(node)
         else:
             yield node, node.call(*substitute(value_of, node.args), **substitute(value_of, node.kwargs))

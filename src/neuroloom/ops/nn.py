@@ -70,7 +70,7 @@ def erf(x: Array) -> Array:
 
 @op
 def leaky_relu(x: Array, negative_slope: float = 0.2) -> Array:
-    """x where x > 0, else `negative_slope` · x."""
+    """x where x > 0, else `negative_slope` · x. The derivative at 0 is `negative_slope`."""
     return engines.of(x).xp.where(x > 0, x, negative_slope * x)
 
 
@@ -84,7 +84,7 @@ def elu(x: Array, alpha: float = 1.0) -> Array:
 
 @op
 def selu(x: Array) -> Array:
-    """λ x where x > 0, else λ α (eˣ - 1), with Klambauer's constants (2017)."""
+    """λ x where x > 0, else λ α (eˣ - 1), with Klambauer's constants (2017). The derivative at 0 is λ α."""
     return SELU_SCALE * elu(x, SELU_ALPHA)
 
 
@@ -111,8 +111,8 @@ def softsign(x: Array) -> Array:
 
 @op
 def hard_sigmoid(x: Array) -> Array:
-    """x / 6 + 1/2, cut to [0, 1]."""
-    return engines.of(x).xp.clip(x / 6 + 0.5, 0.0, 1.0)
+    """x / 6 + 1/2, cut to [0, 1]. The derivative at -3 and 3 is 1/6."""
+    return engines.of(x).clip(x + 3, 0.0, 6.0) / 6
 
 
 @op
@@ -141,7 +141,7 @@ def one_hot(index: Array, depth: int, dtype: str = "float32") -> Array:
 
 @op
 def top_k(x: Array, k: int) -> tuple[Array, Array]:
-    """The k largest values along the last axis, in falling order, and their positions."""
+    """The k largest values along the last axis, in falling order, and their positions; of equal ones the first."""
     return engines.of(x).top_k(x, k)
 
 
@@ -230,7 +230,7 @@ def conv(
 
 @op
 def max_pool(x: Array, size: tuple[int, ...], strides: tuple[int, ...], padding: str = "valid") -> Array:
-    """Largest value of each window of x (batch, *spatial, channels)."""
+    """Largest value of each window of x (batch, *spatial, channels). Of equal ones the first has the derivative."""
     windows = resolve_windows(tuple(x.shape[1:-1]), size, strides, padding)
     _check_fit("max_pool", x, size, windows)
     return engines.of(x).max_pool(x, size, windows)

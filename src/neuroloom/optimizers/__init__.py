@@ -3,6 +3,7 @@
 from typing import Any
 
 from neuroloom import config
+from neuroloom.calls import public
 from neuroloom.optimizers import schedules
 from neuroloom.optimizers.adagrad import Adagrad
 from neuroloom.optimizers.adam import Adam, AdamW
@@ -11,6 +12,8 @@ from neuroloom.optimizers.rmsprop import RMSprop
 from neuroloom.optimizers.sgd import SGD
 
 __all__ = ["Optimizer", "SGD", "RMSprop", "Adam", "AdamW", "Adagrad", "schedules", "get"]
+
+public(__name__)
 
 
 def get(spec: Any) -> Optimizer:

@@ -5,8 +5,9 @@ A rule says what happens to one weight; this file carries it over a tree of weig
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 
@@ -49,6 +50,10 @@ class Optimizer(Configured, kind="optimizer"):
 
     renamed = {"lr": "learning_rate"}  # an annotation would make it a field
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__setattr__ = _set  # type: ignore[assignment,method-assign]
+
     learning_rate: LearningRate = 0.001
     clipnorm: Positive | None = dataclasses.field(default=None, kw_only=True)
     clipvalue: Positive | None = dataclasses.field(default=None, kw_only=True)
@@ -63,6 +68,16 @@ class Optimizer(Configured, kind="optimizer"):
                 f"{type(self).__name__} expected at most one of {', '.join(names)}, "
                 f"received {' and '.join(given)}. Choose one way to clip."
             )
+
+    def of_model(self, model: Any) -> Self:
+        """A copy with the learning rate of a model; setting it there sets the model's."""
+        copied = copy.copy(self)
+        object.__setattr__(copied, "learning_rate", model.learning_rate)
+        object.__setattr__(copied, "_model", model)
+        return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_model"}
 
     # ----------------------------------------------------------------------------------------- for subclasses
 
@@ -168,6 +183,18 @@ class Optimizer(Configured, kind="optimizer"):
             limit, whole = self.global_clipnorm, _norm(ops.stack(norms))
             return tree.map(lambda g: _shorten(g, whole, limit), grads)
         return grads
+
+
+def _set(self: Optimizer, name: str, value: Any) -> None:
+    """Optimizers are frozen, but for the learning rate of one that a model gave."""
+    model = vars(self).get("_model")
+    if name != "learning_rate" or model is None:
+        raise dataclasses.FrozenInstanceError(
+            f"{type(self).__name__} cannot be changed: the {name} is fixed when it is made. Set model.learning_rate or "
+            f"model.optimizer.learning_rate, or compile with another optimizer."
+        )
+    model.learning_rate = value
+    object.__setattr__(self, name, model.learning_rate)
 
 
 def _number(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from neuroloom import engines
+from neuroloom.calls import public
 from neuroloom.config import Bool, Check, Configured, Count, Integers, NonNegative, Number, Positive
 from neuroloom.errors import ConfigurationError
 from neuroloom.typing import Array
@@ -177,3 +178,6 @@ class CosineDecay(Schedule):
         """The half cosine from `start`; `step` counts from its beginning."""
         done = xp.clip(step / self.decay_steps, 0.0, 1.0)
         return start * ((1 - self.alpha) * 0.5 * (1 + xp.cos(math.pi * done)) + self.alpha)
+
+
+public(__name__)

@@ -3,6 +3,7 @@
 No global state is touched: nothing appears on a screen, and no figure stays in memory after its last use.
 """
 
+from neuroloom.calls import public
 from neuroloom.plots.approximation import approximation
 from neuroloom.plots.art import category_boxes, category_counts
 from neuroloom.plots.associative import recall_rates
@@ -26,3 +27,5 @@ __all__ = [
     "Drawing", "draw", "component_planes", "hit_map", "label_map", "series", "receptive_fields", "tours", "u_matrix",
     "unit_graph",
 ]  # fmt: skip
+
+public(__name__)

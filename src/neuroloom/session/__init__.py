@@ -9,6 +9,7 @@
 [[3.0], [7.0]]
 """
 
+from neuroloom.calls import public
 from neuroloom.session import nn, summary, train
 from neuroloom.session.flow import cond, while_loop
 from neuroloom.session.functions import (
@@ -23,12 +24,13 @@ from neuroloom.session.functions import (
     concat,
     convert_to_tensor,
     cos,
-    divide,
+    div,
     equal,
     exp,
     expand_dims,
     fill,
     floor,
+    floordiv,
     gather,
     greater,
     greater_equal,
@@ -40,6 +42,7 @@ from neuroloom.session.functions import (
     matmul,
     maximum,
     minimum,
+    mod,
     multiply,
     negative,
     one_hot,
@@ -70,6 +73,7 @@ from neuroloom.session.functions import (
     tanh,
     tile,
     transpose,
+    truediv,
     unstack,
     where,
     zeros,
@@ -95,21 +99,23 @@ from neuroloom.session.state import (
 
 float16, float32, float64 = "float16", "float32", "float64"
 int8, int16, int32, int64, uint8, bool, string = "int8", "int16", "int32", "int64", "uint8", "bool", "string"
-mul, sub, div, truediv = multiply, subtract, divide, divide
+mul, sub, divide, floormod, floor_div = multiply, subtract, truediv, mod, floordiv
 initialize_all_variables = global_variables_initializer
 
 __all__ = [
     "AUTO_REUSE", "Graph", "InteractiveSession", "Session", "Tensor", "Variable", "abs", "add", "add_n", "argmax",
     "argmin", "assign", "assign_add", "assign_sub", "bool", "cast", "clip_by_norm", "clip_by_value", "concat", "cond",
     "constant", "control_dependencies", "convert_to_tensor", "cos", "div", "divide", "equal", "exp", "expand_dims",
-    "fill", "float16", "float32", "float64", "floor", "gather", "get_default_graph", "get_variable",
-    "get_variable_scope", "global_variables", "global_variables_initializer", "gradients", "greater", "greater_equal",
-    "group", "identity", "initialize_all_variables", "int16", "int32", "int64", "int8", "learning_phase", "less",
-    "less_equal", "log", "logical_not", "matmul", "maximum", "minimum", "mul", "multiply", "name_scope", "negative",
-    "nn", "no_op", "one_hot", "ones", "ones_like", "placeholder", "pow", "random_normal", "random_uniform", "range",
-    "reduce_all", "reduce_any", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod", "reduce_sum",
-    "reset_default_graph", "reshape", "round", "set_random_seed", "sigmoid", "sign", "sin", "split", "sqrt", "square",
-    "squeeze", "stack", "stop_gradient", "string", "sub", "subtract", "summary", "tanh", "tile", "train",
-    "trainable_variables", "transpose", "truediv", "truncated_normal", "uint8", "unstack", "variable_scope",
-    "variables_initializer", "where", "while_loop", "zeros", "zeros_like",
+    "fill", "float16", "float32", "float64", "floor", "floor_div", "floordiv", "floormod", "gather",
+    "get_default_graph", "get_variable", "get_variable_scope", "global_variables", "global_variables_initializer",
+    "gradients", "greater", "greater_equal", "group", "identity", "initialize_all_variables", "int16", "int32",
+    "int64", "int8", "learning_phase", "less", "less_equal", "log", "logical_not", "matmul", "maximum", "minimum",
+    "mod", "mul", "multiply", "name_scope", "negative", "nn", "no_op", "one_hot", "ones", "ones_like", "placeholder",
+    "pow", "random_normal", "random_uniform", "range", "reduce_all", "reduce_any", "reduce_max", "reduce_mean",
+    "reduce_min", "reduce_prod", "reduce_sum", "reset_default_graph", "reshape", "round", "set_random_seed",
+    "sigmoid", "sign", "sin", "split", "sqrt", "square", "squeeze", "stack", "stop_gradient", "string", "sub",
+    "subtract", "summary", "tanh", "tile", "train", "trainable_variables", "transpose", "truediv", "truncated_normal",
+    "uint8", "unstack", "variable_scope", "variables_initializer", "where", "while_loop", "zeros", "zeros_like",
 ]  # fmt: skip
+
+public(__name__)

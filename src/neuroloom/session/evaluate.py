@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from neuroloom import layers, tree
+from neuroloom import layers, ops, tree
 from neuroloom.engines import Engine
+from neuroloom.engines.base import axes_of
 from neuroloom.layers import Layer
 from neuroloom.ops import draws
 from neuroloom.ops.graph import Node, substitute, topological, walk
 from neuroloom.session.graph import Tensor, Variable
 from neuroloom.typing import Array
+
+INDEXED = (ops.gather, ops.pick, ops.getitem)
+"""Functions of (x, index) whose index is checked when it is known, since engines clamp one that is out of range."""
 
 
 class Special:
@@ -53,6 +57,8 @@ class Run:
         values: what has been computed.
         key: two int32 words from which this run's random numbers follow.
         training: whether layers act as in training.
+        wrong: of the first index that was out of range three int32: the number of its node + 1, the index, the length
+            of its axis; zeros if there was none, None if there is no index to check.
     """
 
     def __init__(
@@ -60,6 +66,7 @@ class Run:
     ) -> None:
         self.engine, self.state, self.key, self.training = engine, state, key, training
         self.values = Values(values, state)
+        self.wrong: Any = None
         self.past: dict[Variable, list[tuple[int, Array]]] = {}
 
     def change(self, variable: Variable, value: Array, number: int) -> None:
@@ -78,13 +85,15 @@ class Run:
 
     def compute(self, order: list[Tensor], added: dict[Tensor, Array] | None = None) -> Values:
         """Compute these nodes, which stand in the order of creation; to some values something is added."""
-        for node, value in walk(order, self.values, (Special, Layer), self._apply):
+        for node, value in walk(order, self.values, (Special, Layer), self._apply, INDEXED):
             self.values[node] = value + added[node] if added and node in added else value
         return self.values
 
     def _apply(self, node: Any) -> Any:
         if isinstance(node.call, Special):
             return node.call.apply(self, node)
+        if node.call in INDEXED:
+            return self._at(node)
         variables = node.graph.weights[node.call]
         weights = tree.from_items([(path, self.state[v]) for path, v in variables.items()])
         run = layers.Run(self.training, self._layer_key(node) if self.training else None)
@@ -93,6 +102,36 @@ class Run:
         for path, new in run.updates.items():
             self.change(variables[path], new, node.number)
         return value
+
+    def _at(self, node: Any) -> Any:
+        """The value of a call with an index, which is checked and, so that no engine fails, brought into range."""
+        given = dict(zip(("x", "index"), substitute(self.values, node.args), strict=False))
+        x, index = (given | substitute(self.values, node.kwargs)).values()
+        if node.call is not ops.getitem:
+            axis, low = (0, 0) if node.call is ops.gather else (-1, 0)
+            return node.call(x, self._checked(node, index, x.shape[axis], low))
+        parts, axis = list(index) if isinstance(index, tuple) else [index], 0
+        used = sum(axes_of(part) for part in parts)
+        for i, part in enumerate(parts):
+            if hasattr(part, "dtype") and "int" in str(part.dtype):
+                parts[i] = self._checked(node, part, x.shape[axis], -x.shape[axis])
+            axis += x.ndim - used if part is Ellipsis else axes_of(part)
+        return node.call(x, tuple(parts) if isinstance(index, tuple) else parts[0])
+
+    def _checked(self, node: Any, index: Any, length: int, low: int) -> Any:
+        if 0 in index.shape:
+            return index
+        if "int64" not in str(index.dtype):
+            index = ops.cast(index, "int32")
+        least, most = ops.min(index), ops.max(index)
+        worst = ops.cast(ops.clip(ops.where(most >= length, most, least), -(2**31), 2**31 - 1), "int32")
+        found = [ops.zeros_like(worst) + (node.number + 1), worst, ops.zeros_like(worst) + length]
+        self.note(ops.where((least < low) | (most >= length), ops.stack(found), 0))
+        return ops.clip(index, low, max(length - 1, low))
+
+    def note(self, wrong: Any) -> None:
+        """Keep what is wrong, if nothing was before."""
+        self.wrong = wrong if self.wrong is None else ops.where(self.wrong[0] != 0, self.wrong, wrong)
 
     def _layer_key(self, node: Tensor) -> Any:
         """An engine's own key for the layers, from this run's."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from neuroloom import tree
+from neuroloom import ops, tree
 from neuroloom.errors import GraphError
 from neuroloom.ops import draws
 from neuroloom.ops.graph import select
@@ -35,12 +35,12 @@ class _Parts(Special):
         """What the parts use from outside."""
         return list(dict.fromkeys(n for part in self.parts for n in part.captured))
 
-    def outputs(self, run: Run, part: Part, values: Sequence[Any] = (), step: Any = None) -> list[Any]:
-        """What a part gives for values of its inputs; `step` makes its random numbers those of one step."""
+    def outputs(self, run: Run, part: Part, values: Sequence[Any] = (), step: Any = None) -> tuple[list[Any], Any]:
+        """What a part gives for values of its inputs, and `Run.wrong`; `step` makes its random numbers a step's own."""
         key = run.key if step is None or run.key is None else draws.fold_in(run.key, step)
         inner = run.branch(dict(zip(part.inputs, values, strict=True)), key=key)
         found = inner.compute(part.order)
-        return [found[n] for n in tree.leaves(part.outputs)]
+        return [found[n] for n in tree.leaves(part.outputs)], _nothing(run) if inner.wrong is None else inner.wrong
 
 
 class Cond(_Parts):
@@ -50,9 +50,10 @@ class Cond(_Parts):
 
     def apply(self, run: Run, node: Tensor) -> Any:
         yes, no = self.parts
-        return run.engine.cond(
-            run.values[node.args[0][0]], lambda: tuple(self.outputs(run, yes)), lambda: tuple(self.outputs(run, no))
-        )
+        pred = run.values[node.args[0][0]]
+        found, wrong = run.engine.cond(pred, lambda: self.outputs(run, yes), lambda: self.outputs(run, no))
+        run.note(wrong)
+        return tuple(found)
 
 
 class While(_Parts):
@@ -72,22 +73,34 @@ class While(_Parts):
         test, body = self.parts
 
         def holds(state: Any) -> Any:
-            return self.outputs(run, test, state[1], state[0])[0]
+            i, values, before = state
+            (goes_on,), wrong = self.outputs(run, test, values, i)
+            return goes_on & (before[0] == 0) & (wrong[0] == 0)
 
         def step(state: Any) -> Any:
-            return state[0] + 1, self.outputs(run, body, state[1], state[0])
+            return state[0] + 1, *self.outputs(run, body, state[1], state[0])
 
-        start = run.engine.asarray(0, "int32")
-        return tuple(run.engine.while_loop(holds, step, (start, first))[1])
+        start = run.engine.asarray(0, "int32"), first, _nothing(run)
+        i, values, wrong = run.engine.while_loop(holds, step, start)
+        run.note(wrong)
+        run.note(self.outputs(run, test, values, i)[1])  # that of the test cannot leave the loop
+        return tuple(values)
 
     def _bounded(self, run: Run, first: list[Any], most: int) -> Any:
         test, body = self.parts
 
-        def step(values: list[Any], i: Any) -> Any:
-            goes_on = self.outputs(run, test, values, i)[0]  # what is not computed cannot make a gradient NaN
-            return run.engine.cond(goes_on, lambda: self.outputs(run, body, values, i), lambda: values), i
+        def step(carry: Any, i: Any) -> Any:
+            values, before = carry
+            (goes_on,), wrong = self.outputs(run, test, values, i)
+            wrong = _first(before, wrong)  # what is not computed cannot make a gradient NaN
+            values, found = run.engine.cond(
+                goes_on, lambda: self.outputs(run, body, values, i), lambda: (values, _nothing(run))
+            )
+            return (values, _first(wrong, found)), i
 
-        return tuple(run.engine.scan(step, first, run.engine.arange(most))[0])
+        values, wrong = run.engine.scan(step, (first, _nothing(run)), run.engine.arange(most))[0]
+        run.note(wrong)
+        return tuple(values)
 
 
 class Scan(_Parts):
@@ -100,12 +113,23 @@ class Scan(_Parts):
         xs, *first = [run.values[n] for n in node.args[0][: len(body.inputs)]]
 
         def step(carry: Any, x: Any) -> Any:
-            values, i = carry
-            *new, output = self.outputs(run, body, [*values, x], i)
-            return (new, i + 1), output
+            values, i, before = carry
+            (*new, output), wrong = self.outputs(run, body, [*values, x], i)
+            return (new, i + 1, _first(before, wrong)), output
 
-        (last, _), outputs = run.engine.scan(step, (first, run.engine.asarray(0, "int32")), xs)
+        start = first, run.engine.asarray(0, "int32"), _nothing(run)
+        (last, _, wrong), outputs = run.engine.scan(step, start, xs)
+        run.note(wrong)
         return (*last, outputs)
+
+
+def _nothing(run: Run) -> Any:
+    """`Run.wrong` of a run in which nothing is."""
+    return run.engine.asarray([0, 0, 0], "int32")
+
+
+def _first(before: Any, after: Any) -> Any:
+    return ops.where(before[0] != 0, before, after)
 
 
 def cond(pred: Tensor, true_fn: Callable[[], Any], false_fn: Callable[[], Any], name: str = "cond") -> Any:

@@ -6,10 +6,13 @@ import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from neuroloom import engines, ops
 from neuroloom.errors import GraphError
 from neuroloom.ops.graph import Node, op
-from neuroloom.session.graph import Tensor, config_dtype, constant, get_default_graph
+from neuroloom.session.graph import Tensor, constant, get_default_graph
+from neuroloom.session.values import config_dtype, python_dtype
 
 
 def placeholder(dtype: Any, shape: Any = None, name: str = "Placeholder") -> Tensor:
@@ -38,6 +41,13 @@ def _named(base: str, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return fn(*args, **kwargs)
 
 
+def operands(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two values for one operation: numbers and arrays beside a Tensor take its dtype if that holds them."""
+    x = x if isinstance(y, Tensor) else convert_to_tensor(x)
+    like = x if isinstance(x, Tensor) else y
+    return like.graph.operand(x, like), like.graph.operand(y, like)
+
+
 def _leaves(value: Any) -> list[Any]:
     if isinstance(value, dict):
         value = list(value.values())
@@ -53,7 +63,7 @@ def _one(base: str, fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def _two(base: str, fn: Callable[..., Any]) -> Callable[..., Any]:
     def function(x: Any, y: Any, name: str | None = None) -> Any:
-        return _named(base, fn, x, y, name=name)
+        return _named(base, fn, *operands(x, y), name=name)
 
     return _dressed(function, base, fn)
 
@@ -99,7 +109,8 @@ stop_gradient = _one("stop_gradient", ops.stop_gradient)
 add = _two("add", ops.add)
 subtract = _two("subtract", ops.subtract)
 multiply = _two("multiply", ops.multiply)
-divide = _two("divide", ops.divide)
+floordiv = _two("floordiv", ops.floor_divide)
+mod = _two("mod", ops.remainder)
 pow = _two("pow", ops.pow)
 maximum = _two("maximum", ops.maximum)
 minimum = _two("minimum", ops.minimum)
@@ -117,6 +128,33 @@ reduce_any = _reduced("reduce_any", ops.any)
 reduce_all = _reduced("reduce_all", ops.all)
 
 
+def truediv(x: Any, y: Any, name: str | None = None) -> Any:
+    """x / y; whole numbers become float64 before, of 8 or 16 bits float32."""
+    x, y = operands(x, y)
+    if _whole(x) and _whole(y):
+        wide = builtins.any(getattr(v, "dtype", "int8") in ("int32", "int64") for v in (x, y))
+        x, y = (cast(v, "float64" if wide else "float32") for v in (x, y))
+    return _named("truediv", ops.divide, x, y, name=name)
+
+
+def div(x: Any, y: Any, name: str | None = None) -> Any:
+    """x / y as Python 2 divides: ⌊x / y⌋ for whole numbers."""
+    x, y = operands(x, y)
+    return (floordiv if _whole(x) and _whole(y) else truediv)(x, y, name)
+
+
+def _whole(x: Any) -> bool:
+    return "int" in x.dtype if isinstance(x, Node) else isinstance(x, int)
+
+
+_QUOTIENTS: dict[str, Callable[..., Any]] = {
+    "__truediv__": lambda self, other: truediv(self, other),
+    "__rtruediv__": lambda self, other: truediv(other, self),
+}
+for _name, _fn in _QUOTIENTS.items():
+    setattr(Tensor, _name, _fn)
+
+
 @op
 def _repeated(x: Any, multiples: tuple[int, ...]) -> Any:
     return engines.of(x).xp.tile(x, multiples)
@@ -132,7 +170,7 @@ def add_n(inputs: Sequence[Any], name: str | None = None) -> Any:
     total = convert_to_tensor(inputs[0])
     for other in inputs[1:-1]:
         total = total + other
-    return _named("add_n", ops.add, total, inputs[-1], name=name) if len(inputs) > 1 else identity(total, name)
+    return add(total, inputs[-1], name or "add_n") if len(inputs) > 1 else identity(total, name)
 
 
 def identity(x: Any, name: str | None = None) -> Any:
@@ -163,7 +201,8 @@ def argmin(input: Any, axis: int = 0, name: str | None = None) -> Any:
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
-    """The values in another dtype."""
+    """The values in another dtype; numbers that are no Tensor yet are taken with all their digits."""
+    x = x if isinstance(x, Tensor) else constant(np.asarray(x))
     return _named("cast", ops.cast, x, config_dtype(dtype), name=name)
 
 
@@ -237,7 +276,7 @@ def tile(input: Any, multiples: Sequence[int], name: str | None = None) -> Any:
 
 def where(condition: Any, x: Any, y: Any, name: str | None = None) -> Any:
     """x where the condition holds, else y."""
-    return _named("where", ops.where, condition, x, y, name=name)
+    return _named("where", ops.where, convert_to_tensor(condition), *operands(x, y), name=name)
 
 
 def gather(params: Any, indices: Any, name: str | None = None) -> Any:
@@ -256,10 +295,10 @@ def clip_by_value(t: Any, clip_value_min: float, clip_value_max: float, name: st
 
 
 def clip_by_norm(t: Any, clip_norm: float, name: str | None = None) -> Any:
-    """t, shortened to a length of at most `clip_norm`."""
+    """t, shortened to a length of at most `clip_norm`. The derivative at t = 0 is 1."""
     t = convert_to_tensor(t)
-    length = ops.sqrt(ops.sum(ops.square(t)))
-    return _named("clip_by_norm", ops.multiply, t, clip_norm / ops.maximum(length, clip_norm), name=name)
+    square = ops.maximum(ops.sum(ops.square(t)), clip_norm * clip_norm)  # above 0, where the root has no derivative
+    return _named("clip_by_norm", ops.multiply, t, clip_norm / ops.sqrt(square), name=name)
 
 
 def zeros(shape: Sequence[int], dtype: Any = "float32", name: str = "zeros") -> Tensor:
@@ -277,7 +316,8 @@ def fill(dims: Sequence[int], value: Any, name: str = "fill") -> Tensor:
     return constant(value, None, dims, name)
 
 
-def range(start: int, limit: int | None = None, delta: int = 1, name: str = "range") -> Tensor:
-    """Whole numbers from `start` up to, but not, `limit`."""
-    numbers = builtins.range(start) if limit is None else builtins.range(start, limit, delta)
-    return constant(list(numbers), "int32", name=name)
+def range(start: float, limit: float | None = None, delta: float = 1, dtype: Any = None, name: str = "range") -> Tensor:
+    """Numbers from `start` (0 if only one is given) up to, but not, `limit`; the dtype is that of `constant`."""
+    start, limit = (0, start) if limit is None else (start, limit)
+    steps = np.arange(start, limit, delta)
+    return constant(steps, dtype or python_dtype(steps), name=name)

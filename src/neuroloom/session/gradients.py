@@ -101,5 +101,12 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients") ->
     return [parts.get(x) for x in xs]
 
 
+def lookups(y: Tensor, table: Variable) -> list[Tensor]:
+    """The `gather`s of rows through which alone y depends on a variable; none if it does otherwise."""
+    users: Any = [node for node in needed([y]) if table in _uses(node)]
+    alone = all(n.call is ops.gather and len(n.args) == 2 and n.args[0] is table is not n.args[1] for n in users)
+    return users if alone and y is not table else []
+
+
 def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]

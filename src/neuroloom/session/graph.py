@@ -16,15 +16,31 @@ import numpy as np
 
 from neuroloom import config, engines, initializers, tree
 from neuroloom.engines import Spec
-from neuroloom.errors import ConfigurationError, GraphError, ShapeError, nearest
+from neuroloom.errors import GraphError, ShapeError, nearest
 from neuroloom.layers import Layer
 from neuroloom.layers.parts import specs_of
 from neuroloom.layers.run import path_number
 from neuroloom.ops.graph import Node, Recorder, infer
 from neuroloom.plots.diagram import Box, Drawing, draw
+from neuroloom.session.values import config_dtype, numbers
 from neuroloom.typing import Shape, Tree
 
 _numbers = itertools.count(1)
+
+
+class TensorShape(tuple[int | None, ...]):
+    """The lengths of a Tensor's axes, None where one is free."""
+
+    __slots__ = ()
+
+    @property
+    def ndims(self) -> int:
+        """The number of axes."""
+        return len(self)
+
+    def as_list(self) -> list[int | None]:
+        """The lengths as a list."""
+        return list(self)
 
 
 class Tensor(Node):
@@ -41,6 +57,7 @@ class Tensor(Node):
     name: str
 
     def __init__(self, graph: Graph, name: str, call: Any, args: Any, kwargs: Any, shape: Any, dtype: str) -> None:
+        shape = None if shape is None else TensorShape(shape)
         super().__init__(call, args, kwargs, shape=shape, dtype=dtype, name=name)
         self.graph, self.control = graph, tuple(graph.controls)
         self.value: Any = None
@@ -56,7 +73,7 @@ class Tensor(Node):
         return self
 
     def get_shape(self) -> Any:
-        """The shape."""
+        """The shape, None where it is not known."""
         return self.shape
 
     def needs(self) -> Iterator[Node]:
@@ -142,6 +159,7 @@ class Graph(Recorder):
         self._scope_of: dict[Layer, str] = {}
         self.seed: int | None = None
         self.shared: dict[str, Variable] = {}  # made by get_variable
+        self.slices: dict[Tensor, list[Any]] = {}  # of a gradient: pairs (gradients of rows, their numbers)
         self._scopes: list[str] = []
         self._taken: dict[str, int] = {}
         self._named: str | None = None
@@ -153,7 +171,7 @@ class Graph(Recorder):
             if isinstance(leaf, Node):
                 self.check(leaf)
         known = tree.map(lambda leaf: leaf.shape is not None if isinstance(leaf, Node) else True, [args, kwargs])
-        with wide(leaf for leaf in tree.leaves([list(args), kwargs]) if isinstance(leaf, Tensor)):
+        with wide(leaf for leaf in tree.leaves([list(args), kwargs]) if isinstance(leaf, Tensor | str)):
             if not all(tree.leaves(known)):
                 return _unknown(call, args, kwargs, compute, weights)
             try:
@@ -163,6 +181,19 @@ class Graph(Recorder):
                 if found is None:
                     raise
                 return found
+
+    def operand(self, value: Any, like: Node) -> Any:
+        """What stands beside a Tensor in an operation: lists and arrays become constants of its dtype.
+
+        Raises:
+            GraphError: numbers beyond the range of the Tensor's dtype.
+        """
+        if isinstance(value, Node | bool | str) or like.dtype in ("bool", "string", "none", "tuple"):
+            return super().operand(value, like)
+        fractions = np.asarray(value).dtype.kind == "f" and "float" not in like.dtype
+        what = f"An operand of {like.name!r} expected {'numbers' if fractions else like.dtype}"
+        array = numbers(value, None if fractions else like.dtype, what)
+        return value if isinstance(value, int | float) else constant(array)
 
     def node(self, call: Any, args: Any, kwargs: Any, shape: Shape, dtype: str) -> Tensor:
         if isinstance(call, Layer):
@@ -301,7 +332,7 @@ class Graph(Recorder):
     def boxes(self) -> list[Box]:
         """What a diagram of the graph shows."""
         hidden = {v.initial_value for v in self.variables if v.initial_value.call is None}
-        return [_box(tensor) for tensor in self.tensors if tensor not in hidden]
+        return [_box(tensor, hidden) for tensor in self.tensors if tensor not in hidden]
 
     def plot(self, path: Any = None) -> Drawing:
         """A drawing of the graph; `path` also writes it (.svg, .html)."""
@@ -353,8 +384,8 @@ def _unknown(call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], wei
     return Spec(None, nodes[0].dtype)  # type: ignore[arg-type]
 
 
-def _box(tensor: Tensor) -> Box:
-    inputs = list(dict.fromkeys(n.name for n in tensor.parents() if n.name))
+def _box(tensor: Tensor, hidden: set[Tensor]) -> Box:
+    inputs = list(dict.fromkeys(n.name for n in tensor.parents() if n.name and n not in hidden))
     label = "Variable" if isinstance(tensor, Variable) else _label(tensor)
     return Box(tensor.name or "", kind_of(tensor), label, tuple(inputs), tensor.shape, tensor.dtype)
 
@@ -374,9 +405,10 @@ def kind_of(tensor: Tensor) -> str:
     return "layer" if isinstance(tensor.call, Layer) else "operation"
 
 
-def wide(tensors: Iterable[Tensor]) -> AbstractContextManager[Any]:
-    """Inside, engines keep 64 bits, if a tensor has them."""
-    return engines.current().double() if any(t.dtype.endswith("64") for t in tensors) else nullcontext()
+def wide(values: Iterable[Tensor | str]) -> AbstractContextManager[Any]:
+    """Inside, engines keep 64 bits, if a Tensor has them or a dtype among the values names them."""
+    dtypes = (v if isinstance(v, str) else v.dtype for v in values)
+    return engines.current().double() if any(dtype.endswith("64") for dtype in dtypes) else nullcontext()
 
 
 class _Here(threading.local):
@@ -407,26 +439,6 @@ def current_sessions() -> list[Any]:
     return _here.sessions
 
 
-DTYPES = ("float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool", "string")
-
-
-OLD_NAMES = {"float": "float32", "double": "float64", "int": "int32", float: "float32", int: "int32"}
-
-
-def config_dtype(dtype: Any) -> str | None:
-    """The name of a dtype given as a name or as NumPy's.
-
-    Raises:
-        ConfigurationError: there is no such dtype.
-    """
-    if dtype is None:
-        return None
-    name = OLD_NAMES.get(dtype) or (dtype if isinstance(dtype, str) else np.dtype(dtype).name)
-    if name not in DTYPES:
-        raise ConfigurationError(f"Unknown dtype {name!r}. {nearest(name, DTYPES)}")
-    return name
-
-
 def seed_of(graph: Graph, tensor_name: str, seed: int | None) -> tuple[int, int]:
     """(graph's seed, number of the operation) of a random operation."""
     return (0 if graph.seed is None else graph.seed), path_number(f"{seed}/{tensor_name}")
@@ -436,9 +448,13 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
     """A value that is known.
 
     Args:
-        value: a number, an array, or a string; fetched, a string comes back as bytes (UTF-8).
-        dtype: by default float32 for numbers with a point, int32 for whole ones, that of an array otherwise.
+        value: a number, an array, of which a copy is kept, or a string; fetched, a string comes back as bytes (UTF-8).
+        dtype: by default that of an array; float32 for Python's numbers with a point, and int32 for whole ones, or
+            int64 where one needs it.
         shape: to which one number is repeated.
+
+    Raises:
+        GraphError: the dtype cannot hold the numbers: fractions for whole ones, or too large ones.
 
     >>> import neuroloom.session as nls
     >>> with nls.Session() as sess:
@@ -450,16 +466,8 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Cons
         tensor = Tensor(graph, name, None, (), {}, (), "string")
         tensor.value = value.encode() if isinstance(value, str) else value
         return tensor
-    array = np.asarray(value) if isinstance(value, np.ndarray | np.generic) else _narrow(np.asarray(value))
-    if array.dtype.kind not in "fiub":
-        raise GraphError(f"constant expected numbers or a string, received {type(value).__name__}.")
-    array = array if wanted is None else array.astype(wanted)
+    array = numbers(value, wanted, f"constant expected {wanted or 'numbers'}")
     array = array if shape is None else np.broadcast_to(array, tuple(shape)).copy()
     tensor = Tensor(graph, name, None, (), {}, array.shape, array.dtype.name)
     tensor.value = array
     return tensor
-
-
-def _narrow(array: np.ndarray) -> np.ndarray:
-    """Python's numbers have 32 bits here."""
-    return array.astype({"float64": np.float32, "int64": np.int32}.get(array.dtype.name, array.dtype))

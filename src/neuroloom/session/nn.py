@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from neuroloom import ops
+from neuroloom.calls import public
 from neuroloom.errors import GraphError
 from neuroloom.session import rnn as rnn_cell
-from neuroloom.session.functions import _named, _one, cast, convert_to_tensor, gather
+from neuroloom.session.functions import _named, _one, cast, convert_to_tensor, gather, operands
 from neuroloom.session.random import uniform_like
 from neuroloom.session.rnn import BasicLSTMCell, BasicRNNCell, GRUCell, MultiRNNCell, dynamic_rnn
 
@@ -18,6 +19,8 @@ __all__ = [
     "sigmoid_cross_entropy_with_logits", "softmax", "softmax_cross_entropy_with_logits",
     "softmax_cross_entropy_with_logits_v2", "softplus", "sparse_softmax_cross_entropy_with_logits", "tanh",
 ]  # fmt: skip
+
+public(__name__)
 
 relu = _one("relu", ops.relu)
 elu = _one("elu", ops.elu)
@@ -38,7 +41,7 @@ def log_softmax(logits: Any, axis: int = -1, name: str | None = None) -> Any:
 
 def bias_add(value: Any, bias: Any, name: str | None = None) -> Any:
     """value + bias over the last axis."""
-    return _named("bias_add", ops.add, value, bias, name=name)
+    return _named("bias_add", ops.add, *operands(value, bias), name=name)
 
 
 def l2_loss(t: Any, name: str | None = None) -> Any:
@@ -133,7 +136,7 @@ def sigmoid_cross_entropy_with_logits(
 ) -> Any:
     """-y log σ(z) - (1 - y) log(1 - σ(z)), elementwise, exact for z of any size."""
     _both(_sentinel, labels, logits, "sigmoid_cross_entropy_with_logits")
-    return _named("sigmoid_cross_entropy", ops.binary_crossentropy, labels, logits, name=name)
+    return _named("sigmoid_cross_entropy", ops.binary_crossentropy, *operands(labels, logits), name=name)
 
 
 def _both(sentinel: None, labels: Any, logits: Any, name: str) -> None:

@@ -9,7 +9,9 @@ from neuroloom import ops
 from neuroloom.ops import draws
 from neuroloom.ops.graph import Node
 from neuroloom.session.evaluate import Run, Special, special
-from neuroloom.session.graph import Tensor, config_dtype, get_default_graph, seed_of
+from neuroloom.session.functions import cast
+from neuroloom.session.graph import Tensor, get_default_graph, seed_of
+from neuroloom.session.values import config_dtype
 
 
 class Random(Special):
@@ -43,8 +45,20 @@ class Random(Special):
 def _random(kind: str, base: str, shape: Any, low: float, high: float, dtype: Any, seed: Any, name: Any) -> Tensor:
     graph = get_default_graph()
     name = graph.unique(name or base)
+    if not all(isinstance(limit, int | float) for limit in (low, high)):
+        return _scaled(kind, shape, low, high, config_dtype(dtype) or "float32", seed, name)
     call = Random(kind, tuple(int(n) for n in shape), low, high, seed_of(graph, name, seed))
     return special(graph, f"/{name}", call, (), call.shape, config_dtype(dtype) or "float32")
+
+
+def _scaled(kind: str, shape: Any, low: Any, high: Any, dtype: str, seed: Any, name: str) -> Tensor:
+    """The same for limits that are values of the graph, or arrays."""
+    number = "float32" if "int" in dtype else dtype
+    low, high = (cast(limit, number) for limit in (low, high))
+    drawn = _random(kind, f"{name}/standard", shape, 0.0, 1.0, number, seed, None)
+    value = low + (high - low if kind == "uniform" else high) * drawn
+    with value.graph.naming(f"/{name}"):
+        return ops.cast(ops.floor(value) if number != dtype else value, dtype)
 
 
 def random_normal(

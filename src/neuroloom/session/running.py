@@ -17,6 +17,7 @@ from neuroloom.ops import draws
 from neuroloom.session.evaluate import Run, Special, needed, variables_of
 from neuroloom.session.graph import Graph, Tensor, Variable, current_sessions, get_default_graph, wide
 from neuroloom.session.summary import Record
+from neuroloom.session.values import converted, numbers
 from neuroloom.training.loop import program
 from neuroloom.typing import Array
 
@@ -58,7 +59,7 @@ class Plan:
             self._program = program(self.engine, ("session", session.graph.number, names), lambda: self._compute)
 
     def run(self, *given: Any) -> Any:
-        """The outputs, and the new values of the variables.
+        """The outputs, the new values of the variables, and what `Run.wrong` says, if there is an index to check.
 
         Raises:
             GraphError: the engine refuses an operation.
@@ -89,7 +90,7 @@ class Plan:
             run = Run(self.engine, dict(zip(self.reads, state, strict=True)), values, key, self.training)
             found = run.compute(self.order)
             outputs = [found[t] for t in self.fetched]
-            return outputs, [run.state[v] for v in self.writes]
+            return outputs, [run.state[v] for v in self.writes], [] if run.wrong is None else [run.wrong]
 
 
 def _draws(tensor: Tensor, training: bool) -> bool:
@@ -139,7 +140,7 @@ class Session:
 
         Raises:
             GraphError: a closed session, a placeholder without value, a variable that is not initialised, what is not
-                in the graph, a value of another dtype.
+                in the graph, a value of another dtype, an index that is out of range. No variable is changed.
             ShapeError: a value that has another shape.
         """
         with self._lock:
@@ -194,8 +195,8 @@ class Session:
 
     def _array(self, tensor: Tensor, value: Any) -> Any:
         array = value if isinstance(value, np.ndarray) else _plain(tensor, value)
-        if array.dtype.name != tensor.dtype:
-            array = _converted(tensor, array)
+        if array.dtype.name != tensor.dtype or not array.dtype.isnative:
+            array = converted(array, tensor.dtype, f"feed_dict expected {tensor.dtype} for {tensor.name!r}")
         if tensor.shape is not None and array.shape != tensor.shape:
             _check_shape(tensor, array)
         if self.engine.compiles and array.dtype.itemsize < 8:
@@ -224,7 +225,9 @@ class Session:
         if plan.needs_key:
             key, count = self._random_key(), np.int32(self._count % 2**31)
             self._count += 1
-        outputs, new = plan.run(state, arrays, plan.values, key, count)
+        outputs, new, wrong = plan.run(state, arrays, plan.values, key, count)
+        for found in wrong:
+            _check_index(self.graph, self.engine.to_numpy(found))
         values.update(zip(plan.writes, new, strict=True))
         return [_numpy(self.engine, output) for output in outputs]
 
@@ -250,11 +253,11 @@ class Session:
         with self._lock:
             self._check_open()
             for variable, value in values.items():
-                array = _converted(variable, np.asarray(value))
+                array = numbers(value, variable.dtype, f"load expected {variable.dtype} for {variable.name!r}")
                 if tuple(array.shape) != tuple(variable.shape):
                     _check_shape(variable, array)
                 with wide([variable]):
-                    self._values[variable] = self.engine.asarray(array.copy(), variable.dtype)
+                    self._values[variable] = self.engine.asarray(array, variable.dtype)
 
     # ------------------------------------------------------------------------------------------------- closing
 
@@ -317,27 +320,18 @@ def _plain(tensor: Tensor, value: Any) -> np.ndarray:
         raise ShapeError(f"feed_dict expected an array for {tensor.name!r}: {error}.") from None
 
 
-def _converted(tensor: Tensor, array: np.ndarray) -> np.ndarray:
-    """In the tensor's dtype, where nothing is lost but the last digits of a float."""
-    if array.dtype.name == tensor.dtype:
-        return array
-    wanted = np.dtype(tensor.dtype)
-    if array.dtype.kind not in "fiub" or (array.dtype.kind == "f" and wanted.kind != "f"):
-        raise GraphError(
-            f"feed_dict expected {tensor.dtype} for {tensor.name!r}, received {array.dtype.name}. "
-            f"Convert it with np.asarray(value, {tensor.dtype!r})."
-        )
-    new = array.astype(wanted)
-    if wanted.kind in "iu" and not np.array_equal(new, array):
-        raise GraphError(f"feed_dict expected {tensor.dtype} for {tensor.name!r}, received values that do not fit it.")
-    return new
-
-
 def _check_shape(tensor: Tensor, array: np.ndarray) -> None:
     wanted = tensor.shape
     fits = len(wanted) == array.ndim and all(n in (None, m) for n, m in zip(wanted, array.shape, strict=True))
     if not fits:
         raise ShapeError(f"{tensor.name!r} expected shape {show_shape(wanted)}, received {tuple(array.shape)}.")
+
+
+def _check_index(graph: Graph, wrong: np.ndarray) -> None:
+    number, index, length = map(int, wrong)
+    if number:
+        name = graph.tensors[number - 1].name
+        raise GraphError(f"{name!r} expected indices from 0 to {length - 1}, received {index}.")
 
 
 def _shown(shape: Any) -> str:

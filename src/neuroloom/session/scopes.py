@@ -10,7 +10,8 @@ import numpy as np
 
 from neuroloom import config, initializers
 from neuroloom.errors import GraphError, nearest
-from neuroloom.session.graph import Tensor, Variable, config_dtype, get_default_graph
+from neuroloom.session.graph import Tensor, Variable, get_default_graph
+from neuroloom.session.values import config_dtype, numbers
 
 AUTO_REUSE = "auto"
 
@@ -63,14 +64,15 @@ def variable_scope(name_or_scope: Any, reuse: Any = None) -> Iterator[VariableSc
 
 
 def get_variable(
-    name: str, shape: Sequence[int] | None = None, dtype: Any = "float32", initializer: Any = None,
+    name: str, shape: Sequence[int] | None = None, dtype: Any = None, initializer: Any = None,
     trainable: bool = True,
 ) -> Variable:  # fmt: skip
     """The variable of this name in the open variable scope: made, or found where the scope says `reuse`.
 
     Args:
-        initializer: a Tensor or array, an object or name of `neuroloom.initializers`, or a function (shape, generator)
-            -> array; Glorot's uniform one by default.
+        dtype: by default that of a Tensor, number or array to begin with, float32 for drawn values.
+        initializer: a Tensor, number or array, an object or name of `neuroloom.initializers`, or a function
+            (shape, generator) -> array; Glorot's uniform one by default.
 
     Raises:
         GraphError: it exists and may not be reused, or is to be reused and does not exist, or has another shape.
@@ -83,7 +85,7 @@ def get_variable(
     if found is not None:
         _check_reuse(found, full, shape, scope)
         return found
-    first = _first(full, shape, config_dtype(dtype) or "float32", initializer, graph.seed)
+    first = _first(full, shape, config_dtype(dtype), initializer, graph.seed)
     made = Variable.at(graph, full, first, trainable)
     graph.shared[full] = made
     return made
@@ -96,11 +98,13 @@ def _check_reuse(found: Variable, name: str, shape: Any, scope: VariableScope) -
         raise GraphError(f"The variable {name!r} has shape {found.shape}; get_variable asked for {tuple(shape)}.")
 
 
-def _first(name: str, shape: Any, dtype: str, initializer: Any, seed: int | None) -> Any:
-    if isinstance(initializer, Tensor | np.ndarray | int | float | list):
+def _first(name: str, shape: Any, dtype: str | None, initializer: Any, seed: int | None) -> Any:
+    if isinstance(initializer, Tensor):
         return initializer
+    if isinstance(initializer, np.ndarray | np.generic | int | float | list):
+        return numbers(initializer, dtype, f"The variable {name!r} expected {dtype or 'numbers'}")
     if shape is None:
         raise GraphError(f"get_variable expected a shape for {name!r}, or an initializer that has one.")
     rng = config.generator(config.next_seed() if seed is None else seed, name)
     draw = initializer if callable(initializer) else initializers.get(initializer or "glorot_uniform")
-    return np.broadcast_to(np.asarray(draw(tuple(shape), rng), dtype), tuple(shape)).copy()
+    return np.broadcast_to(np.asarray(draw(tuple(shape), rng), dtype or "float32"), tuple(shape))

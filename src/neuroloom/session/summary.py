@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from neuroloom import ops
+from neuroloom.calls import public
 from neuroloom.errors import GraphError
 from neuroloom.files.events import EventWriter
 from neuroloom.session.evaluate import Run, Special, special
@@ -13,6 +14,8 @@ from neuroloom.session.functions import convert_to_tensor
 from neuroloom.session.graph import Graph, Tensor, get_default_graph
 
 __all__ = ["FileWriter", "Summary", "histogram", "image", "merge", "merge_all", "scalar"]
+
+public(__name__)
 
 
 class Summary(NamedTuple):

@@ -21,6 +21,7 @@ from neuroloom import config, tree
 from neuroloom.engines import Engine
 from neuroloom.engines.base import aligned
 from neuroloom.errors import DataError
+from neuroloom.training.batches import next_batch
 from neuroloom.typing import Array, Tree
 
 SEGMENT_BYTES = 64 << 20
@@ -110,8 +111,8 @@ def same_arrays(rows: Tree) -> Same:
     return tuple((i, j, dtype) for i, j, dtype in found if j is not None)
 
 
-def _is_same(a: np.ndarray, b: np.ndarray) -> bool:
-    return a is b or a.__array_interface__ == b.__array_interface__
+def _is_same(a: Any, b: np.ndarray) -> bool:
+    return a is b or getattr(a, "__array_interface__", None) == b.__array_interface__
 
 
 class ArrayFeed:
@@ -213,9 +214,13 @@ class BatchFeed:
     Args:
         batches: gives trees of NumPy arrays. What is not an iterator is started anew for each epoch.
         steps: batches per epoch; None: as many as there are.
+        first: the number of the first epoch, from 0, for messages; None: there are no epochs.
     """
 
-    def __init__(self, engine: Engine, batches: Iterable[Tree], steps: int | None = None) -> None:
+    def __init__(
+        self, engine: Engine, batches: Iterable[Tree], steps: int | None = None, first: int | None = None
+    ) -> None:
+        self._epoch = first
         self.engine, self.batches, self.limit = engine, batches, steps
         self.steps = steps or operator.length_hint(batches) or None
         self._running = batches if isinstance(batches, Iterator) else None
@@ -226,7 +231,7 @@ class BatchFeed:
     def epoch(self, number: int) -> Iterator[Segment]:
         source = self._running if self._running is not None else iter(self.batches)
         done = 0
-        for segment in prefetch(lambda group: self._segment(*group), self._groups(source)):
+        for segment in prefetch(self._segment, self._groups(source)):
             done += segment.steps
             yield segment
         if done < (self.limit or 1):
@@ -236,36 +241,56 @@ class BatchFeed:
                 f"let the generator loop forever, or pass an iterable that can be started anew (with __iter__)."
             )
         self.steps = done
+        self._epoch = None if self._epoch is None else self._epoch + 1
 
-    def _groups(self, source: Iterator[Tree]) -> Iterator[tuple[list[Tree], int]]:
-        """Batches of equal shape that follow one another, with the number that a full group has."""
-        group: list[Tree] = []
-        room, taken = 1, 0
+    def _groups(self, source: Iterator[Tree]) -> Iterator[_Group]:
+        """Batches of equal shapes and dtypes that follow one another. They are copied at once: what the source gives
+        may be filled anew for the next."""
+        group: _Group | None = None
+        taken = 0
+        within = "" if self._epoch is None else f" of epoch {self._epoch + 1}"
         while self.limit is None or taken < self.limit:
-            batch = next(source, None)
+            batch = next_batch(source, f"batch {taken + 1}{within}")
             if batch is None:
                 break
-            if group and (len(group) == room or _shapes(batch) != _shapes(group[0])):
-                yield group, room
-                group = []
-            if not group:
-                size = row_bytes(batch) * tree.first(batch).shape[0]
-                room = int(min(max(1, SEGMENT_BYTES // max(1, size)), 64))
-            group.append(batch)
+            if group is not None and not group.fits(batch):
+                yield group
+                group = None
+            group = group or _Group(batch)
+            group.add(batch)
             taken += 1
-        if group:
-            yield group, room
+        if group is not None:
+            yield group
 
-    def _segment(self, group: list[Tree], room: int) -> Segment:
-        size = tree.first(group[0]).shape[0]
-        length = (room if len(group) > 1 else 1) * size
+    def _segment(self, group: _Group) -> Segment:
+        return Segment(tree.map(self.engine.asarray, group.filled()), None, group.count, group.size)
 
-        def join(*parts: np.ndarray) -> Array:
-            joined = np.zeros((length, *parts[0].shape[1:]), parts[0].dtype)
-            joined[: len(parts) * size] = np.concatenate(parts)
-            return self.engine.asarray(joined)
 
-        return Segment(tree.map(join, *group), None, len(group), size)
+class _Group:
+    """Room for batches like the first one, and those in it."""
+
+    def __init__(self, first: Tree) -> None:
+        self.kind, self.size, self.count = _kind(first), tree.first(first).shape[0], 0
+        self.room = int(min(max(1, SEGMENT_BYTES // max(1, row_bytes(first) * self.size)), 64))
+        self.rows = tree.map(lambda a: np.zeros((self.room * self.size, *a.shape[1:]), a.dtype), first)
+
+    def fits(self, batch: Tree) -> bool:
+        """Whether one more has room."""
+        return self.count < self.room and _kind(batch) == self.kind
+
+    def add(self, batch: Tree) -> None:
+        """Copy one more."""
+        start = self.count * self.size
+
+        def put(there: np.ndarray, given: np.ndarray) -> None:
+            there[start : start + self.size] = given
+
+        tree.map(put, self.rows, batch)
+        self.count += 1
+
+    def filled(self) -> Tree:
+        """All the room, so that groups have one shape; of a single batch just that."""
+        return self.rows if self.count > 1 else tree.map(lambda a: a[: self.size], self.rows)
 
 
 def narrowed(a: np.ndarray) -> np.ndarray:
@@ -289,8 +314,8 @@ def narrowed(a: np.ndarray) -> np.ndarray:
         return small if all(pool.map(share_fits, range(threads))) else a
 
 
-def _shapes(batch: Tree) -> list[tuple[int, ...]]:
-    return [a.shape for a in tree.leaves(batch)]
+def _kind(batch: Tree) -> list[tuple[tuple[int, ...], np.dtype]]:
+    return [(a.shape, a.dtype) for a in tree.leaves(batch)]
 
 
 def prefetch(prepare: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:

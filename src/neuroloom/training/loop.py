@@ -31,6 +31,9 @@ AHEAD_SECONDS = 0.01
 LOG_ROWS = 4096
 """Most steps in a chunk."""
 
+KEPT = 100
+"""How many times as long as it took to copy a state, steps are run again from that copy if need be."""
+
 PROGRAMS = 256
 """Compiled programs that are kept; the one unused for longest goes first."""
 
@@ -107,7 +110,9 @@ def chunk_program(
                 return (state, engine.put_row(log, i - low, row)), engine.is_finite(row[0])
 
             with engines.engine(engine.name):
-                return engine.loop(low, high, body, (state, engine.new_log(min(LOG_ROWS, segment.room), columns)))
+                log = engine.new_log(min(LOG_ROWS, segment.room), columns)
+                state, log = engine.loop(low, high, body, (state, log))
+                return state, engine.end_log(log, _weights(state))
 
         return run
 
@@ -122,18 +127,31 @@ class Chunk:
         done: the number of the epoch's steps done.
         rows: a log row per new step.
         batch: the batch of one of these rows.
+        failed: where the last row is of a step whose loss or new weights are not finite: the state after it. The
+            loop's state is the one before it.
     """
 
     done: int
     rows: np.ndarray
     batch: Callable[[int], Tree]
+    failed: Tree | None = None
+
+
+@dataclass
+class Origin:
+    """A state from which the steps of a segment, from number `low` on, can be run again; best before `until`."""
+
+    segment: Segment
+    low: int
+    state: Tree
+    until: float
 
 
 @dataclass
 class Running:
     """A chunk that the device works on: the state it began with, the state and the log after it, and its steps.
 
-    `again` runs it with another end.
+    `again` runs it up to another end.
     """
 
     segment: Segment
@@ -144,13 +162,36 @@ class Running:
     high: int
     again: Callable[[int], tuple[Tree, Array]]
 
-    def finish(self, engine: Engine) -> tuple[Tree, np.ndarray]:
-        """Wait for its end: the state and the rows. At a row that is not finite: the state before that step."""
-        rows = engine.read_log(self.log, self.high - self.low)
+    def finish(self, engine: Engine) -> tuple[Tree, np.ndarray, Tree | None]:
+        """Wait for its end: the state, the rows, and None.
+
+        Where a step's loss or new weights are not finite: the state before it, the rows with its own as the last, and
+        the state after it.
+        """
+        rows, finite = engine.read_log(self.log, self.high - self.low)
         bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
-        if bad.size and engine.compiles:  # an eager engine has not taken the step
-            return self.again(self.low + int(bad[0]))[0], rows
-        return self.state, rows
+        if bad.size:
+            rows = rows[: bad[0] + 1]
+            if finite and not engine.compiles:  # an eager engine has not taken the step
+                return self.state, rows, self.state
+        return self._taken_back(engine, rows, bool(bad.size)) if bad.size or not finite else (self.state, rows, None)
+
+    def _taken_back(self, engine: Engine, rows: np.ndarray, lost: bool) -> tuple[Tree, np.ndarray, Tree | None]:
+        """The same; `lost`: the last row's loss is not finite. Weights that are not finite stay so: bisection."""
+        good, bad = -1, len(rows) - (lost and not engine.compiles)  # numbers of steps
+        n = bad - 1
+        while bad - good > 1:
+            state, log = self.again(self.low + n)
+            if engine.read_log(log, 0)[1]:
+                good, before = n, state
+            else:
+                bad = n
+            n = (good + bad) // 2
+        if good >= 0:
+            return before, rows[:bad], self.again(self.low + bad)[0]
+        if not lost:
+            return self.state, rows, None  # the weights were not finite before the first step: no step did it
+        return self.again(self.low + len(rows) - 1)[0], rows, self.state
 
 
 class Runner:
@@ -170,6 +211,8 @@ class Runner:
         self.engine, self.signature, self.make_step, self.columns = engine, signature, make_step, columns
         self._chunks: dict[tuple[int, Same], Program] = {}  # the signature is long, and looking it up takes its time
         self._early: Running | None = None
+        self._origin: Origin | None = None
+        self._ended: Tree = None  # the state after the last chunk
         self._next: list[Segment] = []
         self._looks_ahead = engine.compiles
 
@@ -187,6 +230,9 @@ class Runner:
     ) -> Iterator[tuple[Tree, Chunk]]:
         """Run one epoch; gives the state after each chunk.
 
+        After a step whose loss is not finite there are no more. A step whose new weights are not finite is taken again,
+        unless the caller stops; `before` has to change what made them so.
+
         Args:
             one_by_one: chunks of one step, for callbacks that act between steps.
             before: what to do with the state before each chunk, such as setting the learning rate.
@@ -199,10 +245,15 @@ class Runner:
             chunk = self._chunk(segment)
             high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
 
-            def run(high: int) -> tuple[Tree, Array]:
-                return chunk.run(given, fixed, segment.rows, segment.order, low, high, key)
+            origin = self._kept(segment, given, low)
 
-            return Running(segment, given, *run(high), low, high, run)
+            def run(state: Tree, low: int, high: int) -> tuple[Tree, Array]:
+                return chunk.run(state, fixed, segment.rows, segment.order, low, high, key)
+
+            def again(high: int) -> tuple[Tree, Array]:
+                return run(self.engine.kept(origin.state), origin.low, high)
+
+            return Running(segment, given, *run(given, low, high), low, high, again)
 
         def start_early(place: int, state: Tree) -> None:
             ended = place == len(known)
@@ -231,18 +282,30 @@ class Runner:
                     meanwhile()
                 if looks and self._looks_ahead and running.high == segment.steps:
                     start_early(place + 1, running.state)
-                state, rows = running.finish(self.engine)
-                if early is None:
+                state, rows, failed = running.finish(self.engine)
+                if early is None and failed is None:
                     self._chunk(segment).measure((time.perf_counter() - started) / (running.high - low))
-                done += running.high - low
-                yield state, Chunk(done, rows, functools.partial(_batch, self.engine, segment, low))
-                low = running.high
+                taken = len(rows) - (failed is not None)
+                done, self._ended = done + taken, state
+                yield state, Chunk(done, rows, functools.partial(_batch, self.engine, segment, low), failed)
+                if failed is not None and not np.isfinite(rows[-1, 0]):
+                    return
+                low += taken
 
     def _chunk(self, segment: Segment) -> Program:
         key = segment.batch_size, segment.same
         if key not in self._chunks:
             self._chunks[key] = chunk_program(self.engine, self.signature, self.make_step, self.columns, *key)
         return self._chunks[key]
+
+    def _kept(self, segment: Segment, given: Tree, low: int) -> Origin:
+        """Where to run steps again from: this state, or a former one if keeping this one would cost time."""
+        origin, now = self._origin, time.perf_counter()
+        follows = origin is not None and origin.segment is segment and low and _ids(given) == _ids(self._ended)
+        if origin is None or not follows or now > origin.until:
+            state = self.engine.kept(given)
+            origin = self._origin = Origin(segment, low, state, now + KEPT * (time.perf_counter() - now))
+        return origin
 
     def _taken(self, segment: Segment, given: Tree) -> Running | None:
         """What was started early, if it began with this segment and state."""
@@ -252,6 +315,12 @@ class Runner:
         same = early.segment is segment and _ids(early.given) == _ids(given)
         self._looks_ahead = same
         return early if same else None
+
+
+def _weights(state: Tree) -> list[Array]:
+    """The weights in the state of a training, of one network or of several; none in that of a test."""
+    state = state.get("members", state)
+    return tree.leaves([state.get("params"), state.get("frozen")])
 
 
 def _ids(state: Tree) -> list[int]:

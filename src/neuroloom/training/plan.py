@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -27,7 +28,7 @@ class Plan:
     def of(cls, optimizer: Any, loss: Any, metrics: Any, loss_weights: Any, precision: str) -> Plan:
         """Resolve names now, so that a typo fails in `compile`."""
         _check_names(metrics)
-        return cls(optimizers.get(optimizer), _resolved(loss), metrics, loss_weights, precision)
+        return cls(copy.copy(optimizers.get(optimizer)), _resolved(loss), metrics, loss_weights, precision)
 
     def task(self, network: Network) -> Task:
         """The Task: one Target for each of the network's outputs."""
@@ -41,7 +42,9 @@ class Plan:
         ]
         if all(target.loss is None for target in targets):
             raise ConfigurationError("compile expected a loss, such as 'mse' or 'categorical_crossentropy'.")
-        return Task(network, tuple(targets), self.optimizer, precision=self.precision)
+        task = Task(network, tuple(targets), self.optimizer, precision=self.precision)
+        _refuse_same_names(task.columns)
+        return task
 
     def to_json(self) -> dict[str, Any] | None:
         """JSON values; None where a loss or metric is a plain function, which no file can hold."""
@@ -49,6 +52,13 @@ class Plan:
             return {f.name: config.to_json(getattr(self, f.name)) for f in fields(self)}
         except ConfigurationError:
             return None
+
+
+def _refuse_same_names(columns: list[str]) -> None:
+    """Logs have one number per name: a metric called "loss" would stand in the place of the loss."""
+    for name in columns:
+        if columns.count(name) > 1:
+            raise ConfigurationError(f"The logs would have two numbers named {name!r}. Give the metric another name.")
 
 
 def _resolved(loss: Any) -> Any:

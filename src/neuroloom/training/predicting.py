@@ -109,7 +109,7 @@ def _piece(network: Network, inputs: list[np.ndarray]) -> int:
 
 def _parts(engine: Engine, inputs: list[np.ndarray], start: int, n: int) -> list[Array]:
     """n rows of the inputs. Compiled engines get, and give, a power of two of them: few programs."""
-    parts: list[Array] = [a[start : start + n] for a in inputs]
+    parts: list[Array] = [np.asarray(a[start : start + n]) for a in inputs]
     if not engine.compiles:
         return [engine.asarray(part) for part in parts]
     more = (1 << (n - 1).bit_length()) - n

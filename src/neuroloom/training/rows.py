@@ -1,4 +1,5 @@
-"""What `fit`, `evaluate` and `predict` are given, checked and turned into rows: a tree of NumPy arrays.
+"""What `fit`, `evaluate` and `predict` are given, checked and turned into rows: a tree of NumPy arrays, or of memory
+maps that make such arrays of the rows asked for.
 
 {"x": [one array per input], "y": [one per output that has a loss or metrics], "weight": array or None}
 """
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neuroloom import tree
+from neuroloom.data import numbers
 from neuroloom.data.labels import class_weight_vector
 from neuroloom.data.sources import Inner, as_arrays, check_finite, column_names, sample_count
 from neuroloom.errors import ConfigurationError, DataError, ShapeError, nearest
@@ -44,25 +46,30 @@ def unread_rows(network: Network, x: Any, name: str = "x") -> tuple[list[np.ndar
     """
     ends = network.once(_ends)
     parts = _by_input(network.inputs, x, name)
-    arrays = []
+    arrays, checks = [], []
     for end, (label, part) in zip(ends, parts, strict=True):
-        array = as_arrays(part, name=label)
-        if not isinstance(array, np.ndarray):
+        given = as_arrays(part, name=label, dtype=None if end.whole else "float32")
+        if isinstance(given, list | tuple | dict):
             raise DataError(f"{label} expected one array, received a {type(part).__name__} of {len(part)}.")
-        _check_shape(end, array, label)
+        _check_shape(end, given, label)
         if end.words is not None:
-            _check_indices(end.words, array, label)
+            _check_indices(end.words, given, label)
+        array = _whole(end, given, part, label) if end.whole else given
         arrays.append(array)
+        checks.append((end, label, part, array.source if isinstance(array, numbers.Mapped) else array))
 
     def check(start: int, stop: int | None, inner: Inner) -> None:
-        for end, (label, part), array in zip(ends, parts, arrays, strict=True):
-            if array.dtype.kind == "f":
-                columns = None if type(part) is np.ndarray else column_names(part)
-                check_finite(label, array, columns, start, stop, inner)
-                if end.whole:
-                    _check_whole(end, array[start:stop], label, start)
+        for end, label, part, array in checks:
+            if end.whole and not np.can_cast(array.dtype, end.dtype):
+                _check_whole(end, array, part, label, start, stop, inner)
+            elif array.dtype.kind == "f":
+                check_finite(label, array, _columns(part), start, stop, inner)
 
     return arrays, check
+
+
+def _columns(part: Any) -> list[str] | None:
+    return None if type(part) is np.ndarray else column_names(part)
 
 
 class _End(NamedTuple):
@@ -78,7 +85,8 @@ def _ends(network: Network) -> list[_End]:
     found = []
     for node in tree.leaves(network.inputs):
         sizes = [n.call.input_dim for n in network.order if isinstance(n.call, Embedding) and node in n.args]
-        found.append(_End(node.shape, node.dtype, "float" not in node.dtype, min(sizes, default=None)))
+        dtype = {"int64": "int32", "uint64": "uint32"}.get(node.dtype, node.dtype)  # what all engines have room for
+        found.append(_End(node.shape, dtype, "float" not in dtype, min(sizes, default=None)))
     return found
 
 
@@ -126,14 +134,36 @@ def _check_shape(end: _End, array: np.ndarray, name: str) -> None:
     )
 
 
-def _check_whole(end: _End, array: np.ndarray, name: str, start: int) -> None:
-    broken = array != np.floor(array)
-    if broken.any():
-        place = tuple(int(i) for i in np.argwhere(broken)[0])
-        raise DataError(
-            f"{name} expected whole numbers, since the network's input is {end.dtype}, received {array[place]} in row "
-            f"{start + place[0]}."
-        )
+def _whole(end: _End, given: np.ndarray, part: Any, name: str) -> Any:
+    """What an input of whole numbers is given, in a dtype whose numbers it has room for; a memory map is unread."""
+    if np.can_cast(given.dtype, end.dtype):
+        return numbers.taken(given, given.dtype.newbyteorder("="))
+    if not isinstance(given, np.memmap):
+        _check_whole(end, given, part, name, 0, None, np.vdot)
+    return numbers.taken(given, end.dtype)
+
+
+def _check_whole(
+    end: _End, array: np.ndarray, part: Any, name: str, start: int, stop: int | None, inner: Inner
+) -> None:
+    """That the input's dtype of whole numbers has room for all of these rows."""
+    if array.dtype.kind == "f":
+        check_finite(name, array, _columns(part), start, stop, inner)
+    low, high = (0, 1) if end.dtype == "bool" else (np.iinfo(end.dtype).min, np.iinfo(end.dtype).max)
+    for first, rows in numbers.chunks(array, start, stop):
+        if array.dtype.kind == "f":  # in float64, which has all numbers of 32 bits
+            broken = (rows < np.float64(low)) | (rows > np.float64(high)) | (rows != np.floor(rows))
+        else:
+            broken = (rows < low) | (rows > high)
+        if broken.any():
+            place = tuple(int(i) for i in np.argwhere(broken)[0])
+            span = f" from {low} to {high}" if rows[place] == np.floor(rows[place]) else ""
+            columns = _columns(part)
+            column = f", column {columns[place[-1]]!r}" if columns and len(place) > 1 else ""
+            raise DataError(
+                f"{name} expected whole numbers{span}, since the network's input is {end.dtype}, "
+                f"received {rows[place]} in row {first + place[0]}{column}."
+            )
 
 
 def _check_indices(words: int, array: np.ndarray, name: str) -> None:
@@ -155,16 +185,20 @@ def target_rows(targets: tuple[Target, ...], ends: list[Node], y: Any, name: str
             continue
         if part is None:
             raise DataError(f"The output {target.name!r} has a loss, but {label} was not given.")
-        array = _labels(part, label)
-        rows.append(array if target.loss is None else target.loss.prepare(array, end.shape, label))
+        if target.loss is None:
+            array = _labels(part, label, "float32")
+            check_finite(label, array, _columns(part))
+            rows.append(array)
+        else:
+            rows.append(target.loss.prepare(_labels(part, label, None), end.shape, label))
     return rows
 
 
-def _labels(part: Any, name: str) -> np.ndarray:
-    array = as_arrays(part, name=name, dtype=None)
+def _labels(part: Any, name: str, dtype: str | None) -> np.ndarray:
+    array = as_arrays(part, name=name, dtype=dtype)
     if isinstance(array, list | tuple | dict):
         raise DataError(f"{name} expected one array, received {len(array)}.")
-    return array
+    return np.asarray(array)
 
 
 def _by_output(targets: tuple[Target, ...], y: Any, name: str) -> list[tuple[str, Any]]:

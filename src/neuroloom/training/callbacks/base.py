@@ -5,13 +5,17 @@ A callback overrides the hooks it needs; the list finds out once which ones thos
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Literal, Self
 
-from neuroloom.config import Check, Choice
+from neuroloom.calls import friendly
+from neuroloom.config import Check, Choice, File
 from neuroloom.errors import ConfigurationError, nearest
 
 Logs = dict[str, float]
@@ -48,6 +52,11 @@ class Callback:
     params: dict[str, Any]
     between_steps: bool = False
     nan_action: Literal["raise", "stop"] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = friendly(cls.__init__)  # type: ignore[method-assign]
 
     def set_model(self, model: Any) -> None:
         """Receive the model, before training."""
@@ -103,6 +112,35 @@ def expect(owner: object, name: str, check: Check, value: Any) -> Any:
         return check(value)
     except ValueError as error:
         raise ConfigurationError(f"{type(owner).__name__} expected {name} to be {error}, received {value!r}.") from None
+
+
+def expect_path(owner: object, name: str, value: Any) -> str:
+    """The path of a file or folder, as text."""
+    return str(expect(owner, name, File(), value))
+
+
+def check_place(owner: object, path: str | os.PathLike[str], folder: bool = False) -> None:
+    """Refuse a path at which no file (or folder, with files in it) can be written; folders on the way may be missing.
+
+    Every callback that writes files asks this when training begins: not after its first epoch.
+    """
+    place = Path(path)
+    if place.exists() and place.is_dir() != folder:
+        raise _no_place(owner, place, f"there is a {'file' if folder else 'folder'} of that name")
+    inside = next(one for one in (place, *place.absolute().parents) if one.is_dir() or (one.exists() and one != place))
+    if not inside.is_dir():
+        raise _no_place(owner, place, f"{inside} is a file")
+    try:
+        if place.is_file():
+            place.open("ab").close()
+        else:
+            tempfile.TemporaryFile(dir=inside).close()
+    except OSError as error:
+        raise _no_place(owner, place, f"{inside} cannot be written to ({error.strerror})") from None
+
+
+def _no_place(owner: object, place: Path, why: str) -> ConfigurationError:
+    return ConfigurationError(f"{type(owner).__name__} cannot write {place}: {why}. Choose another place.")
 
 
 class LambdaCallback(Callback):
@@ -184,6 +222,8 @@ class CallbackList:
     def __init__(self, callbacks: Callback | Iterable[Callback] | None, model: Any, params: dict[str, Any]) -> None:
         given = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         self.callbacks = [_checked(callback) for callback in given]
+        if any(not _of_library(callback) for callback in self.callbacks):
+            params = {k: v for k, v in params.items() if k != "metrics"}  # they may add to the logs
         for callback in self.callbacks:
             callback.set_params(params)
             callback.set_model(model)
@@ -256,6 +296,10 @@ def _overrides(callback: Callback, hook: str) -> bool:
     names = (hook, OLD_NAMES.get(hook, hook))
     methods = ((getattr(callback, name), getattr(Callback, name)) for name in names)
     return any(getattr(method, "__func__", method) is not empty for method, empty in methods)
+
+
+def _of_library(callback: Callback) -> bool:
+    return type(callback) is not LambdaCallback and type(callback).__module__.startswith("neuroloom.")
 
 
 def _checked(callback: Any) -> Callback:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from neuroloom.config import Check, Flag
 from neuroloom.errors import ConfigurationError, nearest
-from neuroloom.training.callbacks.base import Logs, State, expect
+from neuroloom.training.callbacks.base import Logs, State, check_place, expect, expect_path
 from neuroloom.training.callbacks.monitor import Mode, Monitor
 
 
@@ -56,7 +56,7 @@ class ModelCheckpoint(Monitor):
         self.save_best_only: bool = expect(self, "save_best_only", Flag(), save_best_only)
         # without save_best_only the direction is of no interest and need not be known
         super().__init__(monitor, mode if save_best_only or mode != "auto" else "min", min_delta=0)
-        self.filepath = os.fspath(filepath)
+        self.filepath = expect_path(self, "filepath", filepath)
         self.fields = _fields(self.filepath)
         self.verbose = verbose
         self.save_weights_only: bool = expect(self, "save_weights_only", Flag(), save_weights_only)
@@ -66,7 +66,16 @@ class ModelCheckpoint(Monitor):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         super().on_train_begin(logs)
+        self._check_path()
         self.steps = 0
+
+    def _check_path(self) -> None:
+        """Fill the path in as a save will, to see now what would be wrong with it then."""
+        known = self.params.get("metrics")
+        names = known or [name for name in self.fields if name not in ("epoch", "batch")]
+        numbers: dict[str, float] = {**dict.fromkeys(names, 0.5), "learning_rate": 0.5, "epoch": 1}
+        numbers |= {} if self.save_freq == "epoch" else {"batch": 1}
+        check_place(self, self._path(numbers))
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self.epoch = epoch
@@ -86,7 +95,7 @@ class ModelCheckpoint(Monitor):
     def _save(self, logs: Logs, position: dict[str, int]) -> None:
         if self.save_best_only:
             value = self.value(logs)
-            if not self.better(value, self.best):
+            if value is None or not self.better(value, self.best):
                 return
             self.best = value
         path = self._path({**logs, **position})
@@ -103,7 +112,13 @@ class ModelCheckpoint(Monitor):
                 f"ModelCheckpoint cannot fill {{{unknown}}} in the filepath {self.filepath!r}: there is no such "
                 f"value. {nearest(unknown, values)}"
             )
-        return self.filepath.format(**values)
+        try:
+            return self.filepath.format(**values)
+        except ValueError as error:
+            raise ConfigurationError(
+                f"ModelCheckpoint cannot fill in the filepath {self.filepath!r}: {error}. Write it such as "
+                f"'run/{{epoch:02d}}-{{val_loss:.2f}}'."
+            ) from None
 
     def get_state(self) -> State:
         return {"best": self.best, "steps": self.steps, "epoch": self.epoch}

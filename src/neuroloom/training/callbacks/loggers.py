@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from neuroloom.config import Check, Flag
 from neuroloom.errors import ConfigurationError, nearest
-from neuroloom.training.callbacks.base import Callback, Logs, State, expect
+from neuroloom.training.callbacks.base import Callback, Logs, State, check_place, expect, expect_path
 
 
 class _OneCharacter(Check):
@@ -33,13 +33,14 @@ class _LogFile(Callback):
     """A text file that is opened when the first epoch begins and closed when training is over."""
 
     def __init__(self, filename: str | os.PathLike[str], append: bool) -> None:
-        self.filename = os.fspath(filename)
+        self.filename = expect_path(self, "filename", filename)
         self.append: bool = expect(self, "append", Flag(), append)
         self._file: IO[str] | None = None
         self._keep: int | None = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.close()
+        check_place(self, self.filename)
         self._keep = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:

@@ -77,15 +77,24 @@ class Monitor(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         self.best = None
 
-    def value(self, logs: Logs | None) -> float:
-        """The monitored value; an error that names the nearest key if the logs have none of that name."""
+    def value(self, logs: Logs | None) -> float | None:
+        """The monitored value; None in an epoch without validation, to which it belongs.
+
+        Raises:
+            ConfigurationError: no epoch has a value of that name; the message suggests the nearest.
+        """
         logs = logs or {}
         if self.monitor in logs:
             return float(logs[self.monitor])
-        validate = self.monitor.startswith("val_") and not any(name.startswith("val_") for name in logs)
-        hint = "Give fit validation_data or validation_split." if validate else nearest(self.monitor, logs)
+        later = [name for name in getattr(self, "params", {}).get("metrics", ()) if name.startswith("val_")]
+        if self.monitor in later:
+            return None
+        known = dict.fromkeys([*logs, *later])
+        validate = self.monitor.startswith("val_") and not any(name.startswith("val_") for name in known)
+        hint = "Give fit validation_data or validation_split." if validate else nearest(self.monitor, known)
         raise ConfigurationError(
-            f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold {', '.join(logs) or 'nothing'}. {hint}"
+            f"{type(self).__name__} monitors {self.monitor!r}, but the logs hold "
+            f"{', '.join(known) or 'nothing'}. {hint}"
         )
 
     def better(self, value: float, than: float | None) -> bool:
@@ -148,7 +157,7 @@ class EarlyStopping(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = self.value(logs)
-        if epoch < self.start_from_epoch:
+        if value is None or epoch < self.start_from_epoch:
             return
         self.wait += 1
         if self.better(value, self.best):

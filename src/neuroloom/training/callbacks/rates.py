@@ -111,6 +111,8 @@ class ReduceLROnPlateau(Monitor):
         if logs is not None:
             logs["learning_rate"] = float(self.model.learning_rate)
         value = self.value(logs)
+        if value is None:
+            return
         if self.cooldown_counter:
             self.cooldown_counter -= 1
         if self.better(value, self.best):
