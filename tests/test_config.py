@@ -152,7 +152,7 @@ def test_fields_are_the_configuration(registries):
     assert config.get("shape", {"class": "Circle", "config": {"radius": 1}}).radius == 1.0
     with pytest.raises(ConfigurationError, match=r"Circle is fixed once it is made.*Circle\(\.\.\., radius=3\)"):
         circle.radius = 3
-    with pytest.raises(ConfigurationError, match="no attribute 'radios' that could be set. Did you mean 'radius'"):
+    with pytest.raises(ConfigurationError, match=r"no attribute 'radios' that could be set\. Did you mean 'radius'"):
         circle.radios = 3
 
 

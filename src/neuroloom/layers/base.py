@@ -206,7 +206,7 @@ class Layer(Configured, kind="layer"):
     def compute(self, w: Weights, args: tuple[Any, ...], kwargs: dict[str, Any], ctx: Context) -> Any:
         """`call` in the way in which the class defines it."""
         if self._pure:
-            return self.call(w, *args, ctx, **kwargs)
+            return self.call(w, args[0], ctx, **kwargs)
         if self.takes("training") and "training" not in kwargs:
             kwargs = {**kwargs, "training": ctx.training}
         return self.call(*args, **kwargs)
@@ -234,20 +234,21 @@ class Layer(Configured, kind="layer"):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "trainable":
-            self._set_trainable(value)
+            self.set_trainable(value)
         elif not self.has_own_init:
             super().__setattr__(name, value)
         else:
             self._keep(name, value)
 
-    def _set_trainable(self, value: Any) -> None:
+    def set_trainable(self, value: Any) -> None:
+        """`layer.trainable = value`: also for all layers inside."""
         if not isinstance(value, bool | np.bool_):
             raise ConfigurationError(f"{self.label} expected trainable to be True or False, received {value!r}.")
         vars(self)["trainable"] = bool(value)
         if "_cell" in vars(self):
             Version.next()
             for child in self.children.values():
-                child.trainable = value
+                child.set_trainable(value)
 
     def _keep(self, name: str, value: Any) -> None:
         """An attribute of a layer that is written as in Keras."""

@@ -114,6 +114,9 @@ class Variable:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __neg__(self) -> Array:
+        return -self.value
+
 
 def _inside(arrays: Any, name: str) -> Any:
     for key in name.split("/"):
@@ -135,7 +138,6 @@ for _name in ("add", "sub", "mul", "truediv", "matmul", "pow", "floordiv", "mod"
     setattr(Variable, f"__r{_name}__", _operator(_fn, swapped=True))
 for _name in ("lt", "le", "gt", "ge"):
     setattr(Variable, f"__{_name}__", _operator(getattr(operator, _name)))
-Variable.__neg__ = lambda self: -self.value  # type: ignore[attr-defined]
 
 
 class Variables(list[Variable]):

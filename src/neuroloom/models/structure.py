@@ -139,9 +139,9 @@ class Structure:
     def trainable(self, value: bool) -> None:
         layer = self.__layer__()
         if layer is not None:
-            layer.trainable = value
+            layer.set_trainable(value)
         for inner in layers_in(vars(self).get("_chain", [])):
-            inner.trainable = value
+            inner.set_trainable(value)
         self._trainable = bool(value)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
