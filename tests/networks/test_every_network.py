@@ -82,6 +82,12 @@ def test_scikit_learns_checks_pass_on(row, engine):
     check_estimator(fresh(row, engine), on_skip=None)
 
 
+@pytest.mark.slow
+@every_class
+def test_scikit_learns_checks_pass_with_the_defaults(row):
+    check_estimator(type(row.network)(), on_skip=None)
+
+
 @every_class
 def test_frames_give_names_and_equal_answers(row):
     X, *y = row.data()
