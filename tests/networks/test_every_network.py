@@ -11,7 +11,7 @@ from network_rows import ROWS
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 import neuroloom as nl
 from neuroloom.errors import ConfigurationError, ModelFileError, NeuroloomError
@@ -83,9 +83,9 @@ def test_scikit_learns_checks_pass_on(row, engine):
 
 
 @pytest.mark.slow
-@every_class
-def test_scikit_learns_checks_pass_with_the_defaults(row):
-    check_estimator(type(row.network)(), on_skip=None)
+@parametrize_with_checks([type(row.network)() for row in ONE_EACH])
+def test_scikit_learns_checks_pass_with_the_defaults(estimator, check):
+    check(estimator)
 
 
 @every_class
