@@ -49,8 +49,8 @@ def gaussian_rbm():
     noisy = test + np.random.default_rng(0).normal(size=test.shape)
     found = net.reconstruct(noisy)
     print(f"mean squared distance to the clean digits: {((noisy - test) ** 2).mean():.2f} with noise, ", end="")
-    print(f"{((found - test) ** 2).mean():.2f} reconstructed")
+    print(f"{((found - test) ** 2).mean():.2f} reconstructed", nearest=True)
     some = [int(np.flatnonzero(y[1500:] == d)[0]) for d in range(10)]
     pictures = [np.clip(scaler.inverse_transform(part[some]), 0, 16) for part in (test, noisy, found)]
     diagram = plots.unit_diagram(_LAYERS, _PAIRS)
-    return diagram, plots.recalls(*pictures, (8, 8), "GaussianRBM: clean, with noise, reconstructed")
+    return diagram, plots.recalls(*pictures, (8, 8), "GaussianRBM: clean, with noise, reconstructed", nearest=True)
