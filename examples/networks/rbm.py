@@ -49,7 +49,7 @@ def gaussian_rbm():
     noisy = test + np.random.default_rng(0).normal(size=test.shape)
     found = net.reconstruct(noisy)
     print(f"mean squared distance to the clean digits: {((noisy - test) ** 2).mean():.2f} with noise, ", end="")
-    print(f"{((found - test) ** 2).mean():.2f} reconstructed", nearest=True)
+    print(f"{((found - test) ** 2).mean():.2f} reconstructed")
     some = [int(np.flatnonzero(y[1500:] == d)[0]) for d in range(10)]
     pictures = [np.clip(scaler.inverse_transform(part[some]), 0, 16) for part in (test, noisy, found)]
     diagram = plots.unit_diagram(_LAYERS, _PAIRS)
