@@ -57,8 +57,8 @@ def pnn():
     folds = StratifiedKFold(10, shuffle=True, random_state=0)
     print(f"digits, 10-fold cross-validation: accuracy {cross_val_score(PNN(), x, y, cv=folds).mean():.3f}")
     diagram = plots.unit_diagram([["x₁", "…", "x₆₄"], ["k₁", "k₂", "…", "kₙ"], ["Σ₀", "…", "Σ₉"], ["ŷ"]])
-    shares, axes = PNN().fit(x[200:], y[200:]).predict_proba(x[:12]), ("class c", "true class of the digit x")
-    return diagram, plots.hinton(shares, y[:12], range(10), "PNN: P(c | x) of 12 digits", axes)
+    shares = PNN().fit(x[200:], y[200:]).predict_proba(x[:12])
+    return diagram, plots.hinton(shares, y[:12], range(10), "PNN: P(c | x) of digits", ("class c", "true class of x"))
 
 
 def rbf_regressor():

@@ -98,9 +98,8 @@ def hinton(
     largest = abs(w).max()
     sides = 0.92 * np.sqrt(abs(w) / (largest or 1))
     cell = float(np.clip(4 / max(w.shape), 0.28, 0.8))
-    wide = max(cell * w.shape[1] + 2.8, style.extent(title, style.TITLE)[0] + 0.3)
-    figure = style.blank(wide, max(cell * w.shape[0] + 0.9, 1.8))
-    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    figure = style.blank(cell * w.shape[1] + 2.8, max(cell * w.shape[0] + 0.9, 1.8))
+    style.heading(figure, title)
     axes = figure.add_subplot()
     style.plain(axes, "", *names)
     for sign, colour in ((1, style.BLUE), (-1, style.ORANGE)):
@@ -179,7 +178,7 @@ def recalls(
     cell = float(np.clip(9 / n, 0.32, 0.9))
     figure = style.blank(cell * n + 0.8, 3 * cell * shape[0] / shape[1] + (0.4 if title else 0.1))
     figure.get_layout_engine().set(w_pad=0.015, h_pad=0.02, wspace=0.0, hspace=0.02)  # type: ignore[union-attr, call-arg]
-    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    style.heading(figure, title)
     low, high = min(part.min() for part in parts), max(part.max() for part in parts)
     apart = np.square(parts[2][:, None] - parts[0]).sum(axis=2)
     wrong = apart.min(axis=1) < apart.diagonal() if nearest else abs(parts[2] - parts[0]).max(axis=1) > (high - low) / 4

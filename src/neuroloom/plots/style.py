@@ -34,6 +34,12 @@ def extent(text: str, size: float) -> tuple[float, float]:
     return box.width / 72, box.height / 72
 
 
+def heading(figure: Figure, title: str) -> None:
+    """A title of the whole figure, which grows as wide as the title needs."""
+    figure.set_figwidth(max(figure.get_figwidth(), extent(title, TITLE)[0] + 0.3))
+    figure.suptitle(title, fontsize=TITLE, color=INK, x=0.01, ha="left")
+
+
 def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     """Axes with two quiet lines, a title at the left and labels."""
     axes.set_title(title, loc="left", fontsize=TITLE, color=INK, wrap=True)

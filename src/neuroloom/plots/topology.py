@@ -57,7 +57,7 @@ def connections(
         raise ShapeError(f"connections expected {len(weights)} names, one per unit, received {len(labels)}.")
     figure = style.blank(7.6, 3.7)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    style.heading(figure, title)
     _matrix(left, weights)
     _graph(right, weights, places, labels, _periods(grid, torus))
     return figure

@@ -145,13 +145,12 @@ def _empty(
     low, high = points.min(axis=0) - 0.1, points.max(axis=0) + 0.1
     wide, tall = INCH * (high - low)
     legend = len(kinds) > 1 or kinds == ["inhibition"]
-    words = sum(style.extent(kind, style.SMALL)[0] + 0.6 for kind in kinds) if legend else 0
-    wide = max(wide, style.extent(title, style.TITLE)[0], words)
+    wide = max(wide, sum(style.extent(kind, style.SMALL)[0] + 0.6 for kind in kinds) if legend else 0)
     figure = style.blank(wide + 0.2, tall + 0.2 + (0.3 if title else 0) + (0.3 if legend else 0))
     axes = figure.add_subplot()
     axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), aspect="equal")
     axes.set_axis_off()
-    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    style.heading(figure, title)
     if legend:
         handles = [
             Line2D([], [], label=kind, color=LOOKS[kind]["color"], linestyle=LOOKS[kind].get("linestyle", "-"))
