@@ -59,7 +59,7 @@ def connections(
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
     style.heading(figure, title)
     _matrix(left, weights)
-    _graph(right, weights, places, labels, _periods(grid, torus))
+    _graph(figure, right, weights, places, labels, _periods(grid, torus))
     return figure
 
 
@@ -99,14 +99,16 @@ def _periods(grid: Sequence[int], torus: bool) -> np.ndarray:
     return np.array((1, *grid)[-2:][::-1], float) if torus and len(grid) else np.full(2, np.inf)
 
 
-def _graph(axes: Axes, weights: np.ndarray, places: np.ndarray, labels: Sequence[str], periods: np.ndarray) -> None:
+def _graph(
+    figure: Figure, axes: Axes, weights: np.ndarray, places: np.ndarray, labels: Sequence[str], periods: np.ndarray
+) -> None:
     from matplotlib.patches import Circle
 
     low, high = places.min(axis=0) - 0.7, places.max(axis=0) + 0.7
     axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), aspect="equal")
     axes.set_axis_off()
-    axes.figure.draw_without_rendering()
-    inch = axes.get_window_extent().height / axes.figure.dpi / (high[1] - low[1])
+    figure.draw_without_rendering()
+    inch = axes.get_window_extent().height / figure.dpi / (high[1] - low[1])
     units = [unit(place, label, RADIUS, inch) for place, label in zip(places, labels, strict=True)]
     _wires(axes, weights, places, periods, units)
     for i, (place, label) in enumerate(zip(places, labels, strict=True)):
