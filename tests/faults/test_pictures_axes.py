@@ -36,7 +36,7 @@ def test_answers_of_no_class_of_the_points_stay_white():
     assert 0.4 < region.get_paths()[0].get_extents().x1 < 0.55
 
 
-@pytest.mark.parametrize("name", ["threshold", "lvq", "radial", "mlp", "cascade"])
+@pytest.mark.parametrize("name", ["threshold", "lvq", "radial", "mlp", "cascade", "../uses/clustering"])
 def test_examples_ask_for_a_fine_grid(name):
     """Fault 38: regions were drawn from 150 x 150 places over some 400 pixels."""
     tree = ast.parse((EXAMPLES / f"{name}.py").read_text(encoding="utf-8"))
