@@ -169,7 +169,25 @@ def test_lines_bend_round_units_between():
     """Fault 38: an edge over a layer ran behind the unit in the middle."""
     figure = plots.unit_diagram([["a"], ["b"], ["c"]], [("a", "b"), ("b", "c"), ("a", "c")])
     bends = [arrow.get_connectionstyle().rad for arrow in arrows(figure)]
-    assert bends[:2] == [0, 0] and abs(bends[2]) >= 0.3
+    assert bends == [0, 0, 0.3]
+
+
+@pytest.mark.parametrize(
+    "layers, delayed",
+    [
+        ([["u(t)", "ŷ′"], ["h₁(t)", "h₂(t)", "h₃(t)"], ["ŷ(t)"]], [("ŷ(t)", "ŷ′")]),
+        ([["u", "a′", "b′"], ["h₁", "h₂", "h₃"], ["a", "b"]], [("a", "a′"), ("b", "b′")]),
+        ([["u", "h₁′", "h₂′"], ["h₁", "h₂"], ["y"]], [("h₁", "h₁′"), ("h₂", "h₂′")]),
+    ],
+)
+def test_feedback_keeps_clear_of_other_units(layers, delayed):
+    """Fault 38: arrows back to the context units run beside the units between, not behind them."""
+    figure = plots.unit_diagram(layers, [], delayed=delayed)
+    places = {text.get_text(): np.array(text.get_position()) for text in figure.axes[0].texts}
+    for edge, arrow in zip(delayed, arrows(figure), strict=True):
+        pixels = arrow.get_transform().transform_path(arrow.get_path()).to_polygons(closed_only=False)
+        line = arrow.get_transform().inverted().transform(np.concatenate(pixels))
+        assert all(np.linalg.norm(line - at, axis=1).min() > 0.3 for name, at in places.items() if name not in edge)
 
 
 @pytest.mark.parametrize("kind", ["inhibitory", "delayed"])
