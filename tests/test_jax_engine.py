@@ -17,7 +17,8 @@ from neuroloom.engines.base import Windows
 
 
 def chosen(fn, *shapes):
-    return options.options_for(jax.make_jaxpr(fn)(*(np.ones(s, np.float32) for s in shapes)).jaxpr)
+    program = jax.make_jaxpr(fn)(*(np.ones(s, np.float32) for s in shapes))
+    return options.options_for(list(options.equations(program.jaxpr)))
 
 
 def test_options_follow_what_a_program_computes():
@@ -109,7 +110,7 @@ def test_options_that_xla_does_not_have_are_left_out(monkeypatch):
     unknown = {"xla_cpu_option_of_another_version": "1"}
     assert not options.known(tuple(unknown.items()))
     monkeypatch.setattr(options, "options_for", lambda program: unknown)
-    assert options.compiled(lambda a: a + 1)(np.float32(1)) == 2
+    assert options.Compiled(lambda a: a + 1)(np.float32(1)) == 2
 
 
 # ------------------------------------------------------------------------------------------------ written-out gradients

@@ -1,5 +1,7 @@
 """Optimisation: tours through cities by annealing and by Hopfield and Tank's network."""
 
+import itertools
+
 import numpy as np
 
 from neuroloom import plots
@@ -24,5 +26,11 @@ def hopfield_tank():
         )
         print(f"random {tour_lengths(random, distances).mean():.2f}")
     titles = [f"HopfieldTank: {net.length_:.2f}", f"simulated_annealing: {best.energy:.2f}"]
-    diagram = plots.unit_diagram([["V₁₁", "V₂₁", "…"], ["V₁₂", "V₂₂", "…"], ["V₁₃", "V₂₃", "…"]])
+    units = [[f"V{city}{place}" for city in "₁₂₃"] for place in "₁₂₃"]
+    held_down = [
+        (one, other)
+        for one, other in itertools.permutations(itertools.chain(*units), 2)
+        if one[1] == other[1] or one[2] == other[2]  # the same city, or the same position
+    ]
+    diagram = plots.unit_diagram(units, [], "One city at each position, and each city once", inhibitory=held_down)
     return diagram, plots.tours(cities, [net.tour_, best.state], titles)

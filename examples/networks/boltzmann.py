@@ -36,7 +36,6 @@ def boltzmann_machine():
     pairs = list(itertools.permutations([*units[0], *units[1]], 2))
     some = [int(np.flatnonzero(y == d)[0]) for d in range(10)]
     shown = np.where(missing, 0.5, given)
-    pictures = plots.recalls(
-        others[some], shown[some], found[some], (8, 8), "BoltzmannMachine: the right half is missing"
-    )
+    parts, title = (others[some], shown[some], found[some]), "BoltzmannMachine: the right half is missing"
+    pictures = plots.recalls(*parts, (8, 8), title, nearest=True)
     return plots.unit_diagram(units, pairs), pictures

@@ -40,8 +40,8 @@ def cascade_correlation_classifier():
     folds = StratifiedKFold(10, shuffle=True, random_state=0)
     scores = cross_val_score(net, np.concatenate([x_1, x_2]), np.concatenate([y_1, y_2]), cv=folds)
     print(f"breast cancer, at most 3 units, 10-fold cross-validation: accuracy {scores.mean():.3f}")
-    axis = np.linspace(-7, 7, 240)
-    answers = nets[0].predict(np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)).reshape(240, 240)
+    axis = np.linspace(-7, 7, 400)
+    answers = nets[0].predict(np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)).reshape(400, 400)
     return _diagram(["x₁", "x₂"]), plots.decision_regions(x, y, (axis, axis, answers), ("x₁", "x₂"))
 
 

@@ -92,5 +92,5 @@ def hamming_network():
     counted = [(x_i, y_j) for x_i in inputs for y_j in matches if "…" not in (x_i, y_j)]
     held_down = [("y₀", "y₁"), ("y₁", "y₀"), ("y₁", "y₉"), ("y₉", "y₁")]
     won = [("y₀", "0"), ("y₁", "1"), ("y₉", "9")]
-    diagram = plots.unit_diagram([inputs, matches, answers], counted + held_down + won)
+    diagram = plots.unit_diagram([inputs, matches, answers], counted + won, inhibitory=held_down)
     return diagram, plots.images(net.exemplars_.reshape(10, 8, 8), titles=range(10), columns=5)

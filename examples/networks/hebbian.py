@@ -22,7 +22,7 @@ def hebb():
     answers = net.predict(means)
     print(f"largest answer is the right one for {(answers.argmax(axis=1) == np.arange(10)).sum()} of 10")
     diagram = plots.unit_diagram([["x₁", "x₂", "…", "x₆₄"], ["0", "1", "…", "9"]])
-    return diagram, plots.hinton(answers, range(10), range(10), "answers (columns) to mean digits (rows)")
+    return diagram, plots.hinton(answers, range(10), range(10), "Hebb: answers to mean digits", ("unit", "digit"))
 
 
 def instar():
@@ -54,7 +54,7 @@ def oja():
     print(f"cosine to the first principal component: {abs(net.components_[0] @ exact):.5f}")
     names = ["sepal l.", "sepal w.", "petal l.", "petal w."]
     diagram = plots.unit_diagram([["x₁", "x₂", "x₃", "x₄"], ["y"]])
-    return diagram, plots.hinton(net.components_, ["unit"], names, "weights")
+    return diagram, plots.hinton(net.components_, ["y"], names, "Weights of Oja's unit", ("measurement", ""))
 
 
 def sanger():

@@ -8,8 +8,8 @@ import neuroloom as nl
 from neuroloom import plots
 from neuroloom.networks import ContinuousHopfield, DenseAssociativeMemory, Hopfield, ModernHopfield
 
-_UNITS = [["s₁"], ["s₂", "s₃"], ["s₄"]]
-_PAIRS = list(itertools.permutations(["s₁", "s₂", "s₃", "s₄"], 2))
+_UNITS = ["s₁", "s₂", "s₃", "s₄", "…", "s₆₄"]
+_PAIRS = [pair for pair in itertools.permutations(_UNITS, 2) if "…" not in pair]
 
 
 def _patterns():
@@ -29,7 +29,7 @@ def hopfield():
     found = net.transform(half)
     print(f"{(found == stored).all(axis=1).sum()} of 10 recalled, capacity {net.capacity_:.0f}")
     print("energies fall:", bool((np.diff(net.trajectory(half)[1], axis=0) <= 1e-6).all()))
-    diagram = plots.unit_diagram(_UNITS, _PAIRS)
+    diagram = plots.unit_diagram([_UNITS], _PAIRS)
     return diagram, plots.recalls(stored, half, found, (8, 8), "Hopfield, rule='pseudo-inverse'")
 
 
@@ -40,7 +40,7 @@ def continuous_hopfield():
     states, energies = net.trajectory(0.5 * half, steps=60)
     print(f"{(np.sign(states[-1]) == stored).all(axis=1).sum()} of 10 recalled")
     print("energies fall:", bool((np.diff(energies, axis=0) <= 1e-6).all()))
-    return plots.unit_diagram(_UNITS, _PAIRS), plots.energies(energies, "ContinuousHopfield", "step")
+    return plots.unit_diagram([_UNITS], _PAIRS), plots.energies(energies, "ContinuousHopfield", "step")
 
 
 def dense_associative_memory():
@@ -53,7 +53,7 @@ def dense_associative_memory():
     found = net.transform(given)
     print(f"{(found == stored).all(axis=1).sum()} of {len(stored)} recalled with 6 of 64 pixels wrong")
     some = slice(0, 300, 30)
-    return plots.unit_diagram(_UNITS, _PAIRS), plots.recalls(
+    return plots.unit_diagram([_UNITS], _PAIRS), plots.recalls(
         stored[some], given[some], found[some], (8, 8), "degree 30"
     )
 

@@ -26,9 +26,9 @@ def _regions(net, names=("petal length", "petal width")):
     x, y = _iris()
     x = x[:, 2:]
     classes = nl.datasets.iris.class_names
-    axes = [np.linspace(x[:, i].min() - 0.3, x[:, i].max() + 0.3, 150) for i in (0, 1)]
+    axes = [np.linspace(x[:, i].min() - 0.3, x[:, i].max() + 0.3, 400) for i in (0, 1)]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
-    answers = net.fit(x, y).predict(grid).reshape(150, 150)
+    answers = net.fit(x, y).predict(grid).reshape(400, 400)
     return plots.decision_regions(x, [classes[i] for i in y], (axes[0], axes[1], np.array(classes)[answers]), names)
 
 
@@ -57,7 +57,7 @@ def grlvq():
     net = GRLVQ(random_state=0).fit(StandardScaler().fit_transform(x), y)
     names = ["sepal l.", "sepal w.", "petal l.", "petal w."]
     print("relevances:", dict(zip(names, net.relevances_.round(2).tolist(), strict=True)))
-    return _diagram(), plots.hinton(net.relevances_[None], ["λ"], names, "relevances")
+    return _diagram(), plots.hinton(net.relevances_[None], ["λ"], names, "Relevances of GRLVQ", ("measurement", ""))
 
 
 def gmlvq():
@@ -66,7 +66,9 @@ def gmlvq():
     x, y = _iris()
     net = GMLVQ(random_state=0).fit(StandardScaler().fit_transform(x), y)
     names = ["sepal l.", "sepal w.", "petal l.", "petal w."]
-    return _diagram(), plots.hinton(net.relevance_matrix_, names, ["s.l.", "s.w.", "p.l.", "p.w."], "Λ = Ωᵀ Ω")
+    return _diagram(), plots.hinton(
+        net.relevance_matrix_, names, names, "GMLVQ: Λ = Ωᵀ Ω", ("measurement", "measurement")
+    )
 
 
 def rslvq():

@@ -28,11 +28,12 @@ def multilayer_perceptron_classifier():
         print(f"{name:8} loss {net.loss_:.4f}, accuracy on {len(y_test)} other digits {net.score(x_test, y_test):.3f}")
     points, species = _petals()
     net = MultilayerPerceptronClassifier(hidden=(6,), l2=1e-3, random_state=0).fit(points, species)
-    axes = [np.linspace(points[:, i].min() - 0.3, points[:, i].max() + 0.3, 200) for i in (0, 1)]
-    answers = net.predict(np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)).reshape(200, 200)
+    axes = [np.linspace(points[:, i].min() - 0.3, points[:, i].max() + 0.3, 400) for i in (0, 1)]
+    answers = net.predict(np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)).reshape(400, 400)
     names = np.array(nl.datasets.iris.class_names)
     diagram = plots.unit_diagram([["x₁", "x₂"], [f"h{i}" for i in "₁₂₃₄₅₆"], ["setosa", "versic.", "virgin."]])
-    return diagram, plots.decision_regions(points, names[species], (*axes, names[answers]), ("petal length", "width"))
+    measures = ("petal length", "petal width")
+    return diagram, plots.decision_regions(points, names[species], (*axes, names[answers]), measures)
 
 
 def multilayer_perceptron_regressor():

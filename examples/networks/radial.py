@@ -30,10 +30,11 @@ def _truth(x):
 def _regions(net):
     x, y = _iris()
     names = nl.datasets.iris.class_names
-    axes = [np.linspace(x[:, i].min() - 0.3, x[:, i].max() + 0.3, 150) for i in (0, 1)]
+    axes = [np.linspace(x[:, i].min() - 0.3, x[:, i].max() + 0.3, 400) for i in (0, 1)]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
-    answers = net.fit(x, y).predict(grid).reshape(150, 150)
-    return plots.decision_regions(x, [names[i] for i in y], (axes[0], axes[1], np.array(names)[answers]))
+    answers = net.fit(x, y).predict(grid).reshape(400, 400)
+    measures = ("petal length", "petal width")
+    return plots.decision_regions(x, [names[i] for i in y], (*axes, np.array(names)[answers]), measures)
 
 
 def grnn():
@@ -56,7 +57,8 @@ def pnn():
     folds = StratifiedKFold(10, shuffle=True, random_state=0)
     print(f"digits, 10-fold cross-validation: accuracy {cross_val_score(PNN(), x, y, cv=folds).mean():.3f}")
     diagram = plots.unit_diagram([["x₁", "…", "x₆₄"], ["k₁", "k₂", "…", "kₙ"], ["Σ₀", "…", "Σ₉"], ["ŷ"]])
-    return diagram, plots.hinton(PNN().fit(x[200:], y[200:]).predict_proba(x[:12]), y[:12], range(10), "P(c | x)")
+    shares = PNN().fit(x[200:], y[200:]).predict_proba(x[:12])
+    return diagram, plots.hinton(shares, y[:12], range(10), "PNN: P(c | x) of digits", ("class c", "true class of x"))
 
 
 def rbf_regressor():

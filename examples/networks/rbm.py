@@ -53,4 +53,4 @@ def gaussian_rbm():
     some = [int(np.flatnonzero(y[1500:] == d)[0]) for d in range(10)]
     pictures = [np.clip(scaler.inverse_transform(part[some]), 0, 16) for part in (test, noisy, found)]
     diagram = plots.unit_diagram(_LAYERS, _PAIRS)
-    return diagram, plots.recalls(*pictures, (8, 8), "GaussianRBM: clean, with noise, reconstructed")
+    return diagram, plots.recalls(*pictures, (8, 8), "GaussianRBM: clean, with noise, reconstructed", nearest=True)

@@ -13,6 +13,8 @@ from neuroloom.networks import (
     JordanRegressor,
 )
 
+_CONTEXT = [("h₁(t)", "h₁′"), ("h₂(t)", "h₂′")]
+
 
 def _narma(n, seed):
     """A tenth-order system: its input, and the output that follows (A. Atiya and A. Parlos, 2000)."""
@@ -38,8 +40,8 @@ def echo_state_regressor():
         print(f"{units} units: squared error {error:.3f} of the variance")
     diagram = plots.unit_diagram(
         [["u(t)"], ["x₁", "x₂", "…", "xₙ"], ["ŷ(t)"]],
-        [("u(t)", "x₁"), ("u(t)", "x₂"), ("u(t)", "xₙ"), ("x₁", "x₂"), ("x₂", "xₙ"), ("xₙ", "x₁"), ("x₁", "ŷ(t)"),
-         ("x₂", "ŷ(t)"), ("xₙ", "ŷ(t)")],
+        [("u(t)", "x₁"), ("u(t)", "x₂"), ("u(t)", "xₙ"), ("x₁", "ŷ(t)"), ("x₂", "ŷ(t)"), ("xₙ", "ŷ(t)")],
+        delayed=[("x₁", "x₂"), ("x₂", "xₙ"), ("xₙ", "x₁")],
     )  # fmt: skip
     last = slice(-120, None)
     return diagram, plots.series(
@@ -54,7 +56,7 @@ def elman_regressor():
     net = ElmanRegressor(n_hidden=16, max_iter=1500, random_state=0).fit(u, delayed)
     print(f"R² on new series: {net.score(u_test, delayed_test):.3f}")
     found = net.predict(u_test)[0, :, 0]
-    diagram = plots.unit_diagram([["u(t)", "h₁′", "h₂′"], ["h₁(t)", "h₂(t)"], ["ŷ(t)"]])
+    diagram = plots.unit_diagram([["u(t)", "h₁′", "h₂′"], ["h₁(t)", "h₂(t)"], ["ŷ(t)"]], delayed=_CONTEXT)
     return diagram, plots.series(
         np.arange(25), delayed_test[0, :, 0], {"ElmanRegressor": found}, "Five steps before", label="wanted"
     )
@@ -66,7 +68,7 @@ def elman_classifier():
     x, x_test = x.reshape(-1, 8, 8) / 16, x_test.reshape(-1, 8, 8) / 16
     net = ElmanClassifier(n_hidden=40, max_iter=400, random_state=0).fit(x, y)
     print(f"accuracy on {len(y_test)} new digits: {net.score(x_test, y_test):.3f}")
-    diagram = plots.unit_diagram([["row t", "h₁′", "h₂′"], ["h₁(t)", "h₂(t)"], ["P(0)", "…", "P(9)"]])
+    diagram = plots.unit_diagram([["row t", "h₁′", "h₂′"], ["h₁(t)", "h₂(t)"], ["P(0)", "…", "P(9)"]], delayed=_CONTEXT)
     return diagram, plots.confusion_matrix(confusion_matrix(y_test, net.predict(x_test)))
 
 
@@ -83,7 +85,7 @@ def jordan_regressor():
     net = JordanRegressor(n_hidden=12, max_iter=1500, random_state=0).fit(inflow, level(inflow))
     wanted = level(inflow_test)
     print(f"R² on new series: {net.score(inflow_test, wanted):.3f}")
-    diagram = plots.unit_diagram([["u(t)", "ŷ′"], ["h₁(t)", "h₂(t)", "h₃(t)"], ["ŷ(t)"]])
+    diagram = plots.unit_diagram([["u(t)", "ŷ′"], ["h₁(t)", "h₂(t)", "h₃(t)"], ["ŷ(t)"]], delayed=[("ŷ(t)", "ŷ′")])
     found = net.predict(inflow_test)[0, :, 0]
     return diagram, plots.series(
         np.arange(40), wanted[0, :, 0], {"JordanRegressor": found}, "Level of the tank", label="wanted"
@@ -100,7 +102,8 @@ def jordan_classifier():
     parity, parity_test = (np.cumsum(b[:, :, 0], axis=1) % 2 for b in (bits, bits_test))
     net = JordanClassifier(n_hidden=10, max_iter=500, random_state=0).fit(bits, parity)
     print(f"right answers in series of 200 bits: {net.score(bits_test, parity_test):.4f}")
-    diagram = plots.unit_diagram([["bit t", "even′", "odd′"], ["h₁(t)", "h₂(t)", "h₃(t)"], ["even", "odd"]])
+    layers = [["bit t", "even′", "odd′"], ["h₁(t)", "h₂(t)", "h₃(t)"], ["even", "odd"]]
+    diagram = plots.unit_diagram(layers, delayed=[("even", "even′"), ("odd", "odd′")])
     found = net.predict_proba(bits_test)[0, :30, 1]
     return diagram, plots.series(
         np.arange(30), parity_test[0, :30], {"P(odd)": found}, "Parity of the bits so far", label="wanted"

@@ -16,9 +16,9 @@ def _iris(columns, classes):
 
 
 def _regions(net, x, y, names, title):
-    columns, rows = (np.linspace(v.min() - 0.3, v.max() + 0.3, 200) for v in x.T)
+    columns, rows = (np.linspace(v.min() - 0.3, v.max() + 0.3, 400) for v in x.T)
     places = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    return plots.decision_regions(x, y, (columns, rows, net.predict(places).reshape(200, 200)), names, title)
+    return plots.decision_regions(x, y, (columns, rows, net.predict(places).reshape(400, 400)), names, title)
 
 
 def mc_culloch_pitts():
@@ -29,7 +29,7 @@ def mc_culloch_pitts():
     for given, (answer,) in zip(x.tolist(), second, strict=True):
         print(given, "->", int(answer))
     diagram = plots.unit_diagram([["x₁", "x₂"], ["u₁", "u₂"], ["xor"]])
-    return diagram, plots.hinton([[1, -1], [-1, 1]], ["unit 1", "unit 2"], ["x₁", "x₂"], "weights of the first units")
+    return diagram, plots.hinton([[1, -1], [-1, 1]], ["unit 1", "unit 2"], ["x₁", "x₂"], "Weights of the first units")
 
 
 def perceptron():

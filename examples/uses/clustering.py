@@ -24,10 +24,10 @@ def old_faithful():
     found = net.predict(scaler.transform(x))
     alike = adjusted_rand_score(KMeans(2, n_init=10, random_state=0).fit_predict(scaler.transform(x)), found)
     margin = 0.06 * np.ptp(x, axis=0)
-    axes = np.linspace(x.min(axis=0) - margin, x.max(axis=0) + margin, 150).T
+    axes = np.linspace(x.min(axis=0) - margin, x.max(axis=0) + margin, 400).T
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     kinds = np.array(["short", "long"] if net.weights_[0, 0] < net.weights_[1, 0] else ["long", "short"])
-    regions = kinds[net.predict(scaler.transform(grid))].reshape(150, 150)
+    regions = kinds[net.predict(scaler.transform(grid))].reshape(400, 400)
     names = ("eruption, minutes", "waiting for the next, minutes")
     return alike, plots.decision_regions(x, kinds[found], (*axes, regions), names, "Two units of a competitive layer")
 

@@ -132,3 +132,55 @@ def test_numbers_beyond_float32_are_named():
     net = nl.networks.Perceptron().fit(wild / 1e300, [0, 1])
     with pytest.raises(DataError, match="row 1, column 1"):
         net.predict(wild)
+
+
+# -------------------------------------------------------------------------------------------------------- units
+
+WITH_UNITS = nl.networks.RSLVQ, nl.networks.Oja, nl.networks.Sanger  # in their sigma or learning rate
+UNITS = [
+    (nl.networks.SelfOrganizingMap(shape=(3, 3), epochs=3, distance="cosine", **few), None),
+    (nl.networks.SelfOrganizingMap(shape=(3, 3), epochs=3, distance="cosine", training="online", **few), None),
+    *[(net, y) for net, y in CASES if not isinstance(net, WITH_UNITS)],
+]
+SCALED = [
+    pytest.param(net, y, engine, id=f"{type(net).__name__}-{i}-{engine}")
+    for i, (net, y) in enumerate(UNITS)
+    for engine in (("jax", "torch") if net.engine else ENGINES)
+]
+
+
+@pytest.mark.parametrize("factor", [2.0**-30, 2.0**40])
+@pytest.mark.parametrize("network, y, engine", SCALED)
+def test_what_has_no_unit_is_the_same_in_all_units(network, y, engine, factor):
+    """Fault 28: cosines were taken beside an absolute 1e-12, and steps of radial units were absolute."""
+    made = type(network)(**{**network.get_params(), "engine": engine})
+    one, other = made.fit(X, y), type(network)(**made.get_params()).fit(factor * X, y)
+    for name in ("predict", "predict_proba"):
+        if hasattr(one, name):
+            right, found = getattr(one, name)(X), getattr(other, name)(factor * X)
+            if right.dtype.kind in "fc":
+                np.testing.assert_allclose(found, right, rtol=2e-3, atol=2e-3, err_msg=name)
+            else:
+                assert np.mean(found == right) > 0.97, name
+
+
+@pytest.mark.parametrize("engine", ["jax", "torch"])
+def test_targets_far_from_zero_keep_their_digits_in_descent(engine):
+    """Fault 12: the descent of radial units took targets of 1.7e9 + 20 as float32."""
+    make = {"n_centers": 9, "centers": "gradient", "max_iter": 30, "engine": engine, "random_state": 0}
+    targets = np.round(Y * 1024) / 1024  # so that + FAR is exact
+    near = nl.networks.RBFRegressor(**make).fit(X, targets)
+    far = nl.networks.RBFRegressor(**make).fit(X, targets + FAR)
+    np.testing.assert_allclose(far.loss_curve_, near.loss_curve_, rtol=1e-3)
+    np.testing.assert_allclose(far.predict(X) - FAR, near.predict(X), atol=2e-3)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_unit_far_from_all_winners_follows_the_batch_rule(engine):
+    """Fault 28: weights of a neighbourhood below 1e-12 were none, so that such a unit stood still."""
+    rows = np.array([[0.0], [1.0]])
+    net = nl.networks.SelfOrganizingMap(shape=(1, 24), epochs=1, radius=1, random_state=0, engine=engine).fit(rows)
+    start = nl.networks.SelfOrganizingMap(shape=(1, 24), random_state=0)._first(net._checked(), rows).ravel()
+    winners = abs(start[:, None] - rows.ravel()).argmin(axis=0)
+    h = np.exp(-((np.arange(24)[:, None] - winners) ** 2) / 2)
+    np.testing.assert_allclose(net.weights_.ravel(), h @ rows.ravel() / h.sum(axis=1), atol=1e-5)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import OptimizeResult
 from sklearn.datasets import make_blobs
 from sklearn.model_selection import train_test_split
 
@@ -50,28 +51,37 @@ def test_conjugate_gradients_reach_the_goal_of_the_small_sine():
     assert sum(reached) >= 9
 
 
-@pytest.mark.parametrize("algorithm", ["bfgs", "lbfgs", "ncg"])
-def test_a_search_that_finds_nothing_lower_begins_anew(algorithm):
-    """Fault 30: SciPy's rules ended where rounding had spoilt their estimate of the curvature."""
-    calls = []
+def test_a_search_that_finds_nothing_lower_begins_anew():
+    """Fault 30: BFGS ended where its estimate of the curvature was spoilt, here by gradients wrong for a while."""
+    calls, scales = [], 10.0 ** np.arange(6)
 
-    def bent(w):
-        """A parabola whose first 40 gradients after the start are wrong once it has been seen from below 1."""
-        value, gradient = 0.5 * float(w @ w), w.copy()
-        calls.append(value)
-        wrong = 5 < len(calls) < 60
-        return value, -gradient if wrong else gradient
+    def bowl(w):
+        calls.append(w)
+        return 0.5 * float(scales @ w**2), scales * w * (-1 if 5 < len(calls) < 60 else 1)
 
-    course = training.Course(np.full(6, 30.0) * np.arange(1, 7), 1e-12, 100, None)
-
-    def stiff(w):
-        scales = 10.0 ** np.arange(6)
-        value, gradient = bent(w * np.sqrt(scales))
-        return value, gradient * np.sqrt(scales)
-
-    training.minimized(algorithm, stiff, course.w, 400, course)
+    course = training.Course(30.0 * np.arange(1, 7), 1e-12, 100, None)
+    training.minimized("bfgs", bowl, course.w, 400, course)
     assert len(calls) > 60
     assert course.errors[-1][0] < 1e-6
+
+
+@pytest.mark.parametrize("algorithm", ["bfgs", "lbfgs", "ncg"])
+def test_searches_begin_anew_from_where_they_stuck_while_that_leads_on(algorithm, monkeypatch):
+    """Fault 30: with the epochs that are left, and not for ever."""
+    starts = []
+
+    def stuck(fun, w, *, callback, options, **others):
+        starts.append((float(w[0]), options["maxiter"]))
+        for _ in range((2, 1, 0)[len(starts) - 1]):
+            w = w - 1
+            callback(OptimizeResult(x=w, fun=w[0]))
+        return OptimizeResult(status=2)
+
+    monkeypatch.setattr(training, "minimize", stuck)
+    course = training.Course(np.array([9.0]), 0.0, 100, None)
+    training.minimized(algorithm, None, course.w, 50, course)
+    assert starts == [(9.0, 50), (7.0, 48), (6.0, 47)]
+    assert course.errors == [(8.0, 0.0), (7.0, 0.0), (6.0, 0.0)]
 
 
 @pytest.mark.parametrize("classes", [2, 3])

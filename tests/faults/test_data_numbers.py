@@ -159,7 +159,7 @@ def test_jax_says_that_it_has_no_room(call):
 def test_labels_beyond_all_classes_are_named_as_they_are():
     """Fault 5, class numbers: neither wrapped nor the smallest whole number."""
     for y in (np.array([0, 2**64 - 1], "uint64"), np.array([0, 1e300])):
-        with pytest.raises(DataError, match=r"below 2\*\*31, received (18446744073709551615|1e\+300)"):
+        with pytest.raises(DataError, match=r"received (18446744073709551615|1e\+300), which looks like an identifier"):
             to_categorical(y)
 
 

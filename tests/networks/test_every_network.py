@@ -11,7 +11,7 @@ from network_rows import ROWS
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 import neuroloom as nl
 from neuroloom.errors import ConfigurationError, ModelFileError, NeuroloomError
@@ -80,6 +80,12 @@ def test_scikit_learns_checks_pass(row):
 @every_row
 def test_scikit_learns_checks_pass_on(row, engine):
     check_estimator(fresh(row, engine), on_skip=None)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([type(row.network)() for row in ONE_EACH])
+def test_scikit_learns_checks_pass_with_the_defaults(estimator, check):
+    check(estimator)
 
 
 @every_class

@@ -132,7 +132,7 @@ def test_the_first_cost_is_that_of_the_formula_and_the_first_step_goes_down_its_
     metric, kind, formula = CASES[name]
     start = {"prototypes": PROTOTYPES, **metric}
     rate = 1e-4
-    found, curve = run(engine, descend, start, X, LABELS, OF, rate, 1.0, formula.get("sigma", 1.0), cost=kind, steps=1)
+    found, curve = run(engine, descend, start, X, LABELS, OF, rate, formula.get("sigma", 1.0), cost=kind, steps=1)
     assert curve[0] == pytest.approx(cost(PROTOTYPES, **formula), rel=1e-5)
     slope = np.empty_like(PROTOTYPES)
     for place in np.ndindex(PROTOTYPES.shape):

@@ -228,10 +228,11 @@ def test_quickprop_is_fahlmans():
 def test_conjugate_gradients_follow_the_formula_and_wolfes_conditions(name):
     points = np.vstack([HILLS, course(name, HILLS, 60)[0]])
     old, d, formulas = None, None, 0
-    for a, b in itertools.pairwise(points[:13]):
+    for step, (a, b) in enumerate(itertools.pairwise(points[:13])):
         g = rosen_der(a)
-        beta = 0.0 if old is None else max(0, g @ (g - (0 if name == "cgf" else old)) / (old @ old))
-        d = -g + beta * d if old is not None else -g
+        anew = step % len(a) == 0  # as many steps as there are weights
+        beta = 0.0 if anew else max(0, g @ (g - (0 if name == "cgf" else old)) / (old @ old))
+        d = -g if anew else -g + beta * d
         d = d if g @ d < 0 else -g
         formulas += beta > 0
         length = (b - a) @ d / (d @ d)
@@ -245,7 +246,7 @@ def test_conjugate_gradients_follow_the_formula_and_wolfes_conditions(name):
 def test_conjugate_gradients_never_go_uphill(name):
     g = rosen_der(HILLS)
     problem = algorithms.Problem(engines.load("numpy"), lambda w: (rosen(w), rosen_der(w)), None)
-    old = {"direction": 100 * g, "gradient": -g, "slope": -1.0, "length": 1e-4 * g @ g, "still": 0}
+    old = {"direction": 100 * g, "gradient": -g, "slope": -1.0, "length": 1e-4 * g @ g, "still": 0, "since": 1}
     with np.errstate(invalid="ignore"):
         (w, f, _), _ = algorithms.algorithm(name, 0.9).step(problem, (HILLS, rosen(HILLS), g), old, 1.0)
     assert f < rosen(HILLS) and (w - HILLS) @ g < 0

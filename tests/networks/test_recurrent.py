@@ -37,7 +37,7 @@ def test_states_are_the_equations(rng):
     a, w, b = net.input_coef_, net.recurrent_coef_, net.intercept_in_
     x, states = np.zeros(30), net.states(u)
     for t in range(120):
-        x = 0.7 * x + 0.3 * np.tanh(a @ u[0, t].astype(np.float32) + w @ x + b)
+        x = 0.7 * x + 0.3 * np.tanh(a @ u[0, t] + w @ x + b)
         np.testing.assert_allclose(states[0, t], x, atol=1e-12)
     assert abs(a).max() <= 1 and abs(a).max() > 0.9 and 0.4 < abs(b).max() <= 0.5
 
@@ -72,7 +72,7 @@ def test_a_series_goes_on_from_its_last_state(rng):
 def test_the_readout_is_ridge_regression(rng):
     u, y = rng.normal(size=(3, 60, 2)), rng.normal(size=(3, 60, 2))
     net = EchoStateRegressor(n_units=20, alpha=0.5, washout=10, random_state=0).fit(u, y)
-    rows = np.concatenate([net.states(u), u.astype(np.float32)], axis=2)
+    rows = np.concatenate([net.states(u), u], axis=2)
     wanted = Ridge(alpha=0.5).fit(rows[:, 10:].reshape(150, -1), y[:, 10:].reshape(150, 2))
     np.testing.assert_allclose(net.coef_, wanted.coef_, atol=1e-8)
     np.testing.assert_allclose(net.intercept_, wanted.intercept_, atol=1e-8)
@@ -82,7 +82,7 @@ def test_the_readout_is_ridge_regression(rng):
 def test_targets_after_the_last_step(rng):
     u = rng.normal(size=(50, 12))
     net = EchoStateRegressor(n_units=40, alpha=1e-3, random_state=0).fit(u, u[:, -5])
-    wanted = Ridge(alpha=1e-3).fit(np.hstack([net.states(u)[:, -1], u[:, -1:].astype(np.float32)]), u[:, -5])
+    wanted = Ridge(alpha=1e-3).fit(np.hstack([net.states(u)[:, -1], u[:, -1:]]), u[:, -5])
     np.testing.assert_allclose(net.coef_[0], wanted.coef_, atol=1e-6)
     nested = EchoStateRegressor(n_units=40, alpha=1e-3, random_state=0).fit(u[:, :, None], u[:, -5])
     np.testing.assert_array_equal(nested.predict(u[:, :, None]), net.predict(u))

@@ -225,6 +225,13 @@ class Engine(ABC):
         """`fn` as one compiled program."""
         return fn
 
+    def held_bytes(self, run: Function) -> int:
+        """About how much memory each compilation of what `compile` gave holds; a new shape is a new compilation."""
+        return 0
+
+    def release(self, run: Function) -> None:  # noqa: B027
+        """Free what the engine holds of what `compile` gave. Called again, it is compiled again."""
+
     def recorded(self, fn: Function) -> Function:
         """`fn`, a pure function of trees of arrays and keys, made ready for many calls with equal shapes."""
         return fn

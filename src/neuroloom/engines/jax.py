@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, jax_cache, jax_options, jax_products, jax_recurrent, jax_windows
+from neuroloom.engines import dispatch, jax_cache, jax_memory, jax_options, jax_products, jax_recurrent, jax_windows
 from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width, numbers
 from neuroloom.errors import DataError
 from neuroloom.typing import Array, Function, Key, Tree
@@ -137,7 +137,14 @@ class JaxEngine(Engine):
         return jax.value_and_grad(fn, has_aux=True)
 
     def compile(self, fn: Function) -> Function:
-        return jax_options.compiled(fn) if _on_cpu() else jax.jit(fn)
+        return jax_options.Compiled(fn, _on_cpu())
+
+    def held_bytes(self, run: Any) -> int:
+        return run.held_bytes()
+
+    def release(self, run: Any) -> None:
+        run.release()
+        jax_memory.clean_up()
 
     def loop(self, low: Any, high: Any, body: Function, state: Tree) -> Tree:
         def advance(carry: Any) -> Any:

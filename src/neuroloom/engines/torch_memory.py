@@ -7,9 +7,10 @@ of glibc's own settings such blocks stay in the process, up to KEPT bytes; block
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
+
+from neuroloom.engines.glibc import glibc
 
 KEPT = 256 << 20
 """Bytes of freed memory that the process keeps at most (M_TRIM_THRESHOLD)."""
@@ -25,9 +26,7 @@ OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_", "G
 @functools.cache
 def keep_freed_memory() -> bool:
     """Set it, once in a process; gives whether it was set: nothing is where there is no glibc."""
-    if os.name != "posix" or any(os.environ.get(name) for name in OWN):
-        return False
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "gnu_get_libc_version"):
+    libc = glibc()
+    if libc is None or any(os.environ.get(name) for name in OWN):
         return False
     return all([libc.mallopt(M_MMAP_THRESHOLD, LARGEST), libc.mallopt(M_TRIM_THRESHOLD, KEPT)])

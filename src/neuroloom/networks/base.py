@@ -130,7 +130,7 @@ class Network(BaseEstimator):
         own array: what is kept of it has to be a copy.
 
         Args:
-            dtype: of the rows in the place of these.
+            dtype: of the rows in the place of these, for networks that scale them before they become float32.
             reset: False where X has to have the columns that the network was fitted with.
             dtype: of X; float64 for networks that scale it before the engine sees it.
             checks: see `sklearn.utils.validation.check_array` and `check_X_y`.
@@ -138,7 +138,8 @@ class Network(BaseEstimator):
         if not reset:
             check_is_fitted(self)
         found = validate_data(self, X, *y, reset=reset, dtype=dtype or [np.float64, np.float32], order="C", **checks)
-        self._within_reach(found[0] if y else found)
+        if dtype is None:
+            self._within_reach(found[0] if y else found)
         if checks.get("y_numeric") and found[1].dtype.kind not in "fiub":
             raise DataError(f"{type(self).__name__} expected numbers as targets, received {found[1].dtype}.")
         return found

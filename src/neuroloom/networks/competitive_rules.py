@@ -15,7 +15,8 @@ from neuroloom.ops import draws
 from neuroloom.typing import Array, Key, Tree
 
 Distance = Annotated[str, Choice("euclidean", "manhattan", "chebyshev", "cosine")]
-TINY = 1e-12
+TINY = 1e-30
+"""Beside what a float32 rule divides by: so small that nothing but 0 is below it."""
 
 
 class _Ends(Check):
@@ -71,8 +72,9 @@ def gap(difference: Array, x: Array, w: Array, distance: str, axis: int) -> Arra
     if distance == "chebyshev":
         return ops.max(ops.abs(difference), axis=axis)
     known = ops.where(x == x, x, 0.0)
-    length = ops.sum(ops.square(known), axis=axis) * ops.sum(ops.square(ops.where(x == x, w, 0.0)), axis=axis)
-    return 1 - ops.sum(known * w, axis=axis) / ops.sqrt(ops.maximum(length, TINY))
+    lengths = [ops.sum(ops.square(part), axis=axis) for part in (known, ops.where(x == x, w, 0.0))]
+    one, other = (ops.sqrt(ops.maximum(length, TINY)) for length in lengths)  # their product has no room in float32
+    return 1 - ops.sum(known * w, axis=axis) / one / other
 
 
 def minus(x: Array, w: Array, missing: bool) -> Array:

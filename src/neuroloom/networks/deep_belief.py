@@ -47,11 +47,8 @@ class _Stack(Network):
             self.rbms_.append(rbm.fit(X))
             X = self._run(rules.hidden_means, rbm._net, X)
 
-    def _inputs(self, X: Any, reset: bool = False) -> np.ndarray:
-        """X as checked rows of visible values."""
-        return self._visible(self._rows(X, reset=reset))
-
     def _visible(self, X: np.ndarray) -> np.ndarray:
+        """Rows as the lowest machine takes them."""
         return within_unit(self, X) if self.visible == "binary" else X
 
 
@@ -90,12 +87,12 @@ class DeepBeliefNetwork(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Stac
     def fit(self, X: Any, y: Any = None) -> DeepBeliefNetwork:
         """Learn layer after layer."""
         p = self._start()
-        self._stack(p, self._inputs(X, reset=True))
+        self._stack(p, self._visible(self._rows(X)))
         return self
 
     def transform(self, X: Any) -> np.ndarray:
         """Probabilities of the top layer: (examples, layers[-1])."""
-        found = self._inputs(X)
+        found = self._visible(self._rows(X, reset=False))
         for rbm in self.rbms_:
             found = self._answer(rules.hidden_means, rbm._net, found)
         return found
@@ -140,7 +137,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
         hˡ = σ(cˡ + Wˡ hˡ⁻¹),      P(class | x) = softmax(V hᴸ + d)
 
     The layers start as those of `DeepBeliefNetwork`, learned without labels; then all weights follow the gradient of
-    the mean cross-entropy, by Adam.
+    the mean cross-entropy, by Adam. Values outside 0 to 1 count as 0 or 1 for binary machines only.
 
     Args:
         layers: hidden units of each layer, from below.
@@ -170,7 +167,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
     array(['left', 'right'], dtype='<U5')
     """
 
-    tuning_epochs: PositiveInt = 30
+    tuning_epochs: PositiveInt = 100
     tuning_rate: Positive = 0.005
     tuning_batch: PositiveInt = 32
 
@@ -178,8 +175,8 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
         """Learn the machines from X, then all weights from labels y."""
         p = self._start()
         X, y = self._rows(X, y)
-        labels, X = self._labels(y), self._visible(X)
-        self._stack(p, X)
+        labels = self._labels(y)
+        self._stack(p, self._visible(X))
         layers = [(rbm.components_, rbm.intercept_hidden_) for rbm in self.rbms_]
         last = (np.zeros((len(self.classes_), p.layers[-1])), np.zeros(len(self.classes_)))
         learned, self.loss_curve_ = self._run(
@@ -195,7 +192,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """P(class | x): (examples, classes)."""
-        X = self._inputs(X)
+        X = self._rows(X, reset=False)
         layers = [(rbm.components_, rbm.intercept_hidden_) for rbm in self.rbms_]
         return self._answer(probabilities, [*layers, (self.coef_, self.intercept_)], X)
 

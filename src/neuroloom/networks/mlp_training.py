@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from neuroloom import ops, optimizers
+from neuroloom import losses, ops, optimizers
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError
 from neuroloom.networks import mlp_algorithms as algorithms
@@ -51,7 +51,7 @@ def train(
     def whole(w: Array, i: Any) -> tuple[Array, Array]:
         return gradient(engine, plan, w, data, mask, values["l2"], drop(i))
 
-    batches, classes = algorithm in algorithms.BATCHES, plan.loss.endswith("crossentropy")
+    batches, classes = algorithm in algorithms.BATCHES, losses.get(plan.loss).activation is not None
 
     def epoch(i: Any, state: Any) -> Any:
         point, slots, best, curves, done = state

@@ -63,14 +63,16 @@ class _Radial(Network):
     def _descended(
         self, p: SimpleNamespace, X: np.ndarray, targets: np.ndarray, centers: np.ndarray, widths: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        middle = centers.mean(axis=0)
-        x, centers = X - middle, centers - middle
+        middle, scale, mean = centers.mean(axis=0), X.std(axis=0, dtype=np.float64).mean() or 1.0, targets.mean(axis=0)
+        x, centers, widths = (X - middle) / scale, (centers - middle) / scale, widths / scale
         self._solve(self._answer(gaussians, x, centers, widths), targets)
-        start = {"centers": centers, "log_widths": np.log(widths), "weights": self.coef_.T, "bias": self.intercept_}
-        found, self.loss_curve_ = self._run(descend, start, x, targets, p.learning_rate, steps=p.max_iter)
+        start = {
+            "centers": centers, "log_widths": np.log(widths), "weights": self.coef_.T, "bias": self.intercept_ - mean
+        }  # fmt: skip
+        found, self.loss_curve_ = self._run(descend, start, x, targets - mean, p.learning_rate, steps=p.max_iter)
         self._finite(found)
         self.n_iter_ = max(p.max_iter, 1)
-        return middle + found["centers"], np.exp(found["log_widths"])
+        return middle + scale * found["centers"], scale * np.exp(found["log_widths"].astype(np.float64))
 
     def _solve(self, phi: np.ndarray, targets: np.ndarray) -> None:
         """The linear layer, by least squares in float64."""
@@ -103,7 +105,7 @@ class RBFRegressor(ManyTargets, _Radial):
         width: σ, in the units of the features (scale them alike first), for all units; None takes for each unit the
             root of the mean squared distance to its two nearest neighbours.
         max_iter: steps of gradient descent, all examples each.
-        learning_rate: of gradient descent.
+        learning_rate: of gradient descent; that of centres is in units of the features' mean standard deviation.
 
     Attributes:
         centers_: c, (units, features).
@@ -146,7 +148,7 @@ class RBFClassifier(ByScores, _Radial):
         centers: 'kmeans', 'ols' or 'gradient'.
         width: σ of all units; None takes the distance to each unit's two nearest neighbours.
         max_iter: steps of gradient descent, all examples each.
-        learning_rate: of gradient descent.
+        learning_rate: of gradient descent; that of centres is in units of the features' mean standard deviation.
 
     Attributes:
         classes_: the labels.

@@ -12,12 +12,13 @@ from neuroloom.plots.diagram import Box, Drawing, draw
 from neuroloom.plots.evaluation import confusion_matrix, residuals
 from neuroloom.plots.images import images
 from neuroloom.plots.maps import component_planes, hit_map, label_map, u_matrix, unit_graph
-from neuroloom.plots.networks import decision_regions, energies, hinton, recalls, unit_diagram
+from neuroloom.plots.networks import decision_regions, energies, hinton, recalls
 from neuroloom.plots.population import population, reliability
 from neuroloom.plots.sequences import series
 from neuroloom.plots.stochastic import receptive_fields, tours
 from neuroloom.plots.style import svg
 from neuroloom.plots.topology import connections
+from neuroloom.plots.units import unit_diagram
 
 __all__ = [
     "connections", "recall_rates",

@@ -118,7 +118,7 @@ def label_map(labels: Any, grid: str = "rectangular", title: str = "") -> Figure
     cells = _cells(axes, np.zeros(found.shape), grid, "viridis")
     cells.set(array=None, facecolor=colours, alpha=0.55)
     _texts(axes, found, grid)
-    axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)
+    axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK, wrap=True)
     return figure
 
 
@@ -182,7 +182,7 @@ def _one(plane: np.ndarray, grid: str, texts: Any, title: str, colours: str) -> 
         if texts.size != plane.size:
             raise ShapeError(f"Expected labels of shape {plane.shape}, received {texts.shape}.")
         _texts(axes, texts.reshape(plane.shape), grid, plane)
-    axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)
+    axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK, wrap=True)
     return figure
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.errors import ShapeError
 from neuroloom.plots import style
 
 if TYPE_CHECKING:
@@ -41,12 +40,15 @@ def decision_regions(points: Any, labels: Any, grid: Any, names: Sequence[str] =
             f"{points.shape}, {labels.shape} and {answers.shape} for {len(rows)} rows and {len(columns)} columns."
         )
     classes = np.unique(labels)
+    shares = np.stack([_smooth((answers == label).astype(float)) for label in classes])
     figure = style.blank(5.2, 4.2)
     axes = figure.add_subplot()
     style.plain(axes, title, *names)
     for i, label in enumerate(classes):
         colour = PALETTE[i % len(PALETTE)]
-        axes.contourf(columns, rows, (answers == label).astype(float), levels=[0.5, 1.5], colors=[colour], alpha=0.15)
+        most_other = np.delete(shares, i, axis=0).max(axis=0, initial=0)
+        rest = np.maximum(most_other, 1 - shares.sum(axis=0))  # what no class of the points takes
+        axes.contourf(columns, rows, shares[i] - rest, levels=[0, 2], colors=[colour], alpha=0.15)
         own = points[labels == label]
         look: dict[str, Any] = {"color": colour, "marker": "osD^vP*X<>"[i % 10], "edgecolor": "white", "linewidth": 0.5}
         axes.scatter(own[:, 0], own[:, 1], s=22, label=str(label), **look)
@@ -54,12 +56,29 @@ def decision_regions(points: Any, labels: Any, grid: Any, names: Sequence[str] =
     return figure
 
 
-def hinton(weights: Any, rows: Sequence[object] = (), columns: Sequence[object] = (), title: str = "") -> Figure:
+def _smooth(shares: np.ndarray) -> np.ndarray:
+    """Each place with the weights 1, 4, 6, 4, 1 of those around it, so that an edge has no steps."""
+    for axis in (0, 1):
+        n = shares.shape[axis]
+        padded = np.pad(shares, [(2, 2) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
+        shifted = [np.take(padded, range(k, k + n), axis) for k in range(5)]
+        shares = np.tensordot([1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16], shifted, axes=1)
+    return shares
+
+
+def hinton(
+    weights: Any,
+    rows: Sequence[object] = (),
+    columns: Sequence[object] = (),
+    title: str = "",
+    names: Sequence[str] = ("", ""),
+) -> Figure:
     """Weights as squares: area for size, blue for positive, orange for negative.
 
     Args:
         weights: (rows, columns).
         rows, columns: their names.
+        names: what the columns and the rows are.
 
     Raises:
         ShapeError: no such array, or not as many names as rows or columns.
@@ -68,7 +87,7 @@ def hinton(weights: Any, rows: Sequence[object] = (), columns: Sequence[object] 
     1
     """
     from matplotlib.collections import PatchCollection
-    from matplotlib.patches import Rectangle
+    from matplotlib.patches import Patch, Rectangle
 
     w = np.asarray(weights, float)
     if w.ndim != 2 or not w.size or len(rows) not in (0, w.shape[0]) or len(columns) not in (0, w.shape[1]):
@@ -76,10 +95,13 @@ def hinton(weights: Any, rows: Sequence[object] = (), columns: Sequence[object] 
             f"hinton expected weights (rows, columns) and a name for each, received {w.shape}, {len(rows)} and "
             f"{len(columns)} names."
         )
-    sides = 0.92 * np.sqrt(abs(w) / (abs(w).max() or 1))
-    figure = style.blank(min(9, max(2.6, 0.28 * w.shape[1] + 1.2)), min(7, max(1.4, 0.28 * w.shape[0] + 0.9)))
+    largest = abs(w).max()
+    sides = 0.92 * np.sqrt(abs(w) / (largest or 1))
+    cell = float(np.clip(4 / max(w.shape), 0.28, 0.8))
+    figure = style.blank(cell * w.shape[1] + 2.8, max(cell * w.shape[0] + 0.9, 1.8))
+    style.heading(figure, title)
     axes = figure.add_subplot()
-    style.plain(axes, title)
+    style.plain(axes, "", *names)
     for sign, colour in ((1, style.BLUE), (-1, style.ORANGE)):
         places = np.argwhere(np.sign(w) == sign)
         squares = [Rectangle((j - sides[i, j] / 2, i - sides[i, j] / 2), sides[i, j], sides[i, j]) for i, j in places]
@@ -87,6 +109,12 @@ def hinton(weights: Any, rows: Sequence[object] = (), columns: Sequence[object] 
     axes.set(xlim=(-0.6, w.shape[1] - 0.4), ylim=(w.shape[0] - 0.4, -0.6), aspect="equal", facecolor="#F4F4F4")
     axes.set_xticks(range(len(columns)), [str(c) for c in columns])
     axes.set_yticks(range(len(rows)), [str(r) for r in rows])
+    signs = [Patch(color=style.BLUE, label="positive"), Patch(color=style.ORANGE, label="negative")]
+    axes.legend(
+        handles=[patch for patch, there in zip(signs, ((w > 0).any(), (w < 0).any()), strict=True) if there],
+        title=f"largest square: {largest:.3g}", title_fontsize=style.SMALL, fontsize=style.SMALL, frameon=False,
+        loc="upper left", bbox_to_anchor=(1, 1),
+    )  # fmt: skip
     return figure
 
 
@@ -122,14 +150,17 @@ def energies(values: Any, title: str = "", step: str = "sweep") -> Figure:
     return figure
 
 
-def recalls(stored: Any, given: Any, found: Any, shape: tuple[int, int], title: str = "") -> Figure:
-    """Three rows of pictures: patterns, what a memory was given of them, and what it found.
-
-    A found picture has a frame where a pixel is off by more than a quarter of all pictures' range.
+def recalls(
+    stored: Any, given: Any, found: Any, shape: tuple[int, int], title: str = "", nearest: bool = False
+) -> Figure:
+    """Three rows of pictures: patterns, what a memory was given of them, and what it found; wrong ones have a frame.
 
     Args:
         stored, given, found: (n, height * width) each.
         shape: (height, width).
+        nearest: what is wrong. True: an answer that lies nearer to another stored pattern than to its own, for
+            networks whose answers are graded. False: one of which a pixel is off by more than a quarter of all
+            pictures' range.
 
     Raises:
         ShapeError: the arrays do not fit together.
@@ -147,66 +178,18 @@ def recalls(stored: Any, given: Any, found: Any, shape: tuple[int, int], title: 
     cell = float(np.clip(9 / n, 0.32, 0.9))
     figure = style.blank(cell * n + 0.8, 3 * cell * shape[0] / shape[1] + (0.4 if title else 0.1))
     figure.get_layout_engine().set(w_pad=0.015, h_pad=0.02, wspace=0.0, hspace=0.02)  # type: ignore[union-attr, call-arg]
-    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    style.heading(figure, title)
     low, high = min(part.min() for part in parts), max(part.max() for part in parts)
+    apart = np.square(parts[2][:, None] - parts[0]).sum(axis=2)
+    wrong = apart.min(axis=1) < apart.diagonal() if nearest else abs(parts[2] - parts[0]).max(axis=1) > (high - low) / 4
     for row, (part, name) in enumerate(zip(parts, ("stored", "given", "found"), strict=True)):
         for i in range(n):
             axes = figure.add_subplot(3, n, row * n + i + 1)
             axes.imshow(part[i].reshape(shape), cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
-            missed = row == 2 and abs(part[i] - parts[0][i]).max() > (high - low) / 4
+            missed = row == 2 and wrong[i]
             for spine in axes.spines.values():
                 spine.set(color=style.ORANGE if missed else style.GRID, linewidth=1.6 if missed else 0.6)
             if i == 0:
                 axes.set_ylabel(name, fontsize=style.SMALL, color=style.INK)
-    return figure
-
-
-def unit_diagram(
-    layers: Sequence[Sequence[str]], edges: Sequence[tuple[str, str]] | None = None, title: str = ""
-) -> Figure:
-    """A diagram of units: layers from left to right, connections as lines; an edge within a layer is an arc.
-
-    Args:
-        layers: the labels of the units of each layer, all different; '…' stands for units left out.
-        edges: (from, to) labels; None: each unit with all of the next layer.
-
-    Raises:
-        ConfigurationError: an edge names a unit that there is not.
-
-    >>> figure = unit_diagram([["x₁", "x₂"], ["y"]])
-    """
-    from matplotlib.patches import Circle, FancyArrowPatch
-
-    tall = max(len(layer) for layer in layers)
-    places = {
-        (name, k) if name == "…" else name: (2.0 * k, (tall - len(layer)) / 2 + i)
-        for k, layer in enumerate(layers)
-        for i, name in enumerate(layer)
-    }
-    if edges is None:
-        pairs = itertools.pairwise(layers)
-        edges = [(a, b) for left, right in pairs for a in left for b in right if "…" not in (a, b)]
-    figure = style.blank(1.9 * len(layers) + 0.2, 0.62 * tall + (0.5 if title else 0.2))
-    axes = figure.add_subplot()
-    axes.set(xlim=(-0.6, 2 * len(layers) - 1.4), ylim=(tall - 0.4, -0.6), aspect="equal")
-    axes.set_axis_off()
-    axes.set_title(title, loc="left", fontsize=style.TITLE, color=style.INK)
-    for a, b in edges:
-        if a not in places or b not in places:
-            raise ConfigurationError(f"unit_diagram has an edge from {a!r} to {b!r}, but no such units.")
-        bend = "arc3,rad=0.35" if places[a][0] == places[b][0] else "arc3"
-        ends: dict[str, Any] = {
-            "shrinkA": 11,
-            "shrinkB": 11,
-            "arrowstyle": "-|>",
-            "mutation_scale": 7,
-            "linewidth": 0.8,
-        }
-        axes.add_patch(FancyArrowPatch(places[a], places[b], connectionstyle=bend, color=style.FAINT, **ends))
-    for name, place in places.items():
-        label = name if isinstance(name, str) else name[0]
-        if label != "…":
-            axes.add_patch(Circle(place, 0.3, facecolor="white", edgecolor=style.BLUE, linewidth=1.2))
-        axes.text(*place, label, ha="center", va="center", fontsize=style.SMALL, color=style.INK)
     return figure

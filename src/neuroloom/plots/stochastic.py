@@ -39,7 +39,7 @@ def receptive_fields(weights: Any, shape: tuple[int, int], title: str = "") -> F
     most = float(np.quantile(abs(w), 0.995)) or 1.0
     figure = style.blank(0.5 * columns + 0.2, 0.5 * rows * shape[0] / shape[1] + (0.4 if title else 0.1))
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)  # type: ignore[union-attr, call-arg]
-    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    style.heading(figure, title)
     for i, field in enumerate(w):
         axes = figure.add_subplot(rows, columns, i + 1)
         axes.imshow(field.reshape(shape), cmap=colours, vmin=-most, vmax=most, interpolation="nearest")

@@ -24,9 +24,25 @@ def blank(width: float, height: float) -> Figure:
     return figure
 
 
+def extent(text: str, size: float) -> tuple[float, float]:
+    """Width and height in inches of a line of text of this size in points."""
+    from matplotlib.textpath import TextPath
+
+    if not text.strip():
+        return 0.0, 0.0
+    box = TextPath((0, 0), text, size=size).get_extents()
+    return box.width / 72, box.height / 72
+
+
+def heading(figure: Figure, title: str) -> None:
+    """A title of the whole figure, which grows as wide as the title needs."""
+    figure.set_figwidth(max(figure.get_figwidth(), extent(title, TITLE)[0] + 0.3))
+    figure.suptitle(title, fontsize=TITLE, color=INK, x=0.01, ha="left")
+
+
 def plain(axes: Axes, title: str = "", x: str = "", y: str = "") -> None:
     """Axes with two quiet lines, a title at the left and labels."""
-    axes.set_title(title, loc="left", fontsize=TITLE, color=INK)
+    axes.set_title(title, loc="left", fontsize=TITLE, color=INK, wrap=True)
     axes.set_xlabel(x, fontsize=LABEL, color=INK)
     axes.set_ylabel(y, fontsize=LABEL, color=INK)
     axes.tick_params(labelsize=SMALL, colors=FAINT, labelcolor=INK, width=0.7, length=3)

@@ -9,10 +9,12 @@ import numpy as np
 
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.plots import style
+from neuroloom.plots.units import unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
 RADIUS = 0.27
 """Of a unit, where neighbours lie at distance 1."""
@@ -55,9 +57,9 @@ def connections(
         raise ShapeError(f"connections expected {len(weights)} names, one per unit, received {len(labels)}.")
     figure = style.blank(7.6, 3.7)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
-    figure.suptitle(title, fontsize=style.TITLE, color=style.INK, x=0.01, ha="left")
+    style.heading(figure, title)
     _matrix(left, weights)
-    _graph(right, weights, places, labels, _periods(grid, torus))
+    _graph(figure, right, weights, places, labels, _periods(grid, torus))
     return figure
 
 
@@ -97,21 +99,27 @@ def _periods(grid: Sequence[int], torus: bool) -> np.ndarray:
     return np.array((1, *grid)[-2:][::-1], float) if torus and len(grid) else np.full(2, np.inf)
 
 
-def _graph(axes: Axes, weights: np.ndarray, places: np.ndarray, labels: Sequence[str], periods: np.ndarray) -> None:
+def _graph(
+    figure: Figure, axes: Axes, weights: np.ndarray, places: np.ndarray, labels: Sequence[str], periods: np.ndarray
+) -> None:
     from matplotlib.patches import Circle
 
-    _wires(axes, weights, places, periods)
-    for i, (place, label) in enumerate(zip(places, labels, strict=True)):
-        if weights[i, i]:
-            axes.add_patch(Circle(tuple(place), 1.45 * RADIUS, fill=False, edgecolor=style.FAINT, linewidth=1.1))
-        axes.add_patch(Circle(tuple(place), RADIUS, facecolor="white", edgecolor=style.INK, linewidth=0.9, zorder=2))
-        axes.text(place[0], place[1], label, ha="center", va="center", fontsize=style.SMALL, color=style.INK, zorder=3)
     low, high = places.min(axis=0) - 0.7, places.max(axis=0) + 0.7
     axes.set(xlim=(low[0], high[0]), ylim=(high[1], low[1]), aspect="equal")
     axes.set_axis_off()
+    figure.draw_without_rendering()
+    inch = axes.get_window_extent().height / figure.dpi / (high[1] - low[1])
+    units = [unit(place, label, RADIUS, inch) for place, label in zip(places, labels, strict=True)]
+    _wires(axes, weights, places, periods, units)
+    for i, (place, label) in enumerate(zip(places, labels, strict=True)):
+        if weights[i, i]:
+            axes.add_patch(Circle(tuple(place), 1.45 * RADIUS, fill=False, edgecolor=style.FAINT, linewidth=1.1))
+        units[i].set(edgecolor=style.INK, linewidth=0.9)
+        axes.add_patch(units[i])
+        axes.text(place[0], place[1], label, ha="center", va="center", fontsize=style.SMALL, color=style.INK, zorder=3)
 
 
-def _wires(axes: Axes, weights: np.ndarray, places: np.ndarray, periods: np.ndarray) -> None:
+def _wires(axes: Axes, weights: np.ndarray, places: np.ndarray, periods: np.ndarray, units: Sequence[Patch]) -> None:
     from matplotlib.patches import FancyArrowPatch
 
     strength = 0.25 + 0.6 * abs(weights) / (abs(weights).max() or 1)
@@ -121,8 +129,9 @@ def _wires(axes: Axes, weights: np.ndarray, places: np.ndarray, periods: np.ndar
             continue
         look: dict[str, Any] = {"color": style.BLUE if weights[i, j] > 0 else style.ORANGE, "alpha": strength[i, j]}
         look |= {"arrowstyle": "-" if both else "-|>", "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8, "zorder": 1}
+        look |= {"patchA": units[i], "patchB": units[j], "linewidth": 1.1}
         for start, end in _lines(places[i], places[j], periods):
-            axes.add_patch(FancyArrowPatch(start, end, connectionstyle=_bend(start, end), linewidth=1.1, **look))
+            axes.add_patch(FancyArrowPatch(start, end, connectionstyle=_bend(start, end), **look))
 
 
 def _bend(start: tuple[float, float], end: tuple[float, float]) -> str:

@@ -35,22 +35,39 @@ KEPT = 100
 """How many times as long as it took to copy a state, steps are run again from that copy if need be."""
 
 PROGRAMS = 256
-"""Compiled programs that are kept; the one unused for longest goes first."""
+"""Programs that are kept; the one unused for longest goes first."""
+
+PROGRAM_BYTES = 160_000_000
+"""About how much memory their compilations hold before the one unused for longest goes: those of some 20 small
+networks, each trained and used. 500 structures, each fitted and used, take 230 MB at most above the first one."""
+
+LATEST = 16
+"""Compilations that stay whatever they hold: a large network trains, is tested and predicts by several in turn."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Program:
-    """A compiled function, and the least time that a step of it was seen to take."""
+    """A compiled function, and the least time that a step of it was seen to take.
 
+    Attributes:
+        compilations: how often it was compiled: once for each shape of its arguments.
+    """
+
+    engine: Engine
     run: Function
     step_seconds: float | None = None
+    compilations: int = 0
 
     def measure(self, seconds: float) -> None:
         self.step_seconds = min(seconds, self.step_seconds or seconds)
 
+    def held_bytes(self) -> int:
+        return self.compilations * self.engine.held_bytes(self.run)
+
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
 _compilations = 0
+_checked = 0  # the number of compilations when the programs' memory was last looked at
 
 
 def compilations() -> int:
@@ -65,29 +82,58 @@ def program(engine: Engine, key: Any, make: Callable[[], Function]) -> Program:
         key: hashable, equal for structures that compile to the same program.
         make: gives the function; it must not hold on to a model's weights.
     """
+    if _checked != _compilations:
+        _limit_memory()
     key = (engine.name, engine.precision(), key)
     found = _programs.get(key)
     if found is None:
-        found = _programs[key] = Program(engine.compile(_counted(engine, make())))
+        found = _programs[key] = _made(engine, make())
         while len(_programs) > PROGRAMS:
-            _programs.popitem(last=False)
+            _drop_oldest()
     _programs.move_to_end(key)
     return found
 
 
-def _counted(engine: Engine, fn: Function) -> Function:
-    """`fn`, counted when the engine traces it, or now if the engine runs eagerly."""
+def _made(engine: Engine, fn: Function) -> Program:
+    """The program of `fn`. It is counted when the engine traces it, or now if the engine runs eagerly."""
 
-    def count(*args: Any) -> Any:
+    def count() -> None:
         global _compilations
         _compilations += 1
+        made.compilations += 1
+
+    def traced(*args: Any) -> Any:
+        count()
         return fn(*args)
 
-    if engine.compiles:
-        return count
-    global _compilations
-    _compilations += 1
-    return fn
+    made = Program(engine, engine.compile(traced if engine.compiles else fn))
+    if not engine.compiles:
+        count()
+    return made
+
+
+def _limit_memory() -> None:
+    """Let the programs go that were unused for longest, while all together hold too much."""
+    global _checked
+    _checked = _compilations
+    held = sum(one.held_bytes() for one in _programs.values())
+    left = sum(one.compilations for one in _programs.values())
+    while held > PROGRAM_BYTES and left > LATEST:
+        gone = _drop_oldest()
+        held, left = held - gone[0], left - gone[1]
+
+
+def _drop_oldest() -> tuple[int, int]:
+    """Its program goes, and what the engine holds of it, though a model may still hold the program.
+
+    Returns:
+        the bytes that it held, and how many compilations.
+    """
+    _, gone = _programs.popitem(last=False)
+    held = gone.held_bytes(), gone.compilations
+    gone.engine.release(gone.run)
+    gone.compilations = 0
+    return held
 
 
 def chunk_program(
