@@ -243,6 +243,7 @@ def test_training_on_symbolic_values_means_what_it_says():
     before = norm.get_weights()
     inference.fit(X, X, verbose=0)
     np.testing.assert_array_equal(before[2], norm.get_weights()[2])  # the moving mean stays
+    assert (always(X, key=1) == 0).any()
     with pytest.raises(ConfigurationError, match="needs random numbers"):
         always(X)
 
@@ -345,19 +346,25 @@ def field_misspelt():
 
 
 WRONG = {
-    "a layer made in call": (lambda: compiled(lambda: nl.Sequential([MakesInside()])).fit(X, X, verbose=0), "is not one of its layers, so its weights would never be trained"),
+    "a layer made in call": (
+        lambda: compiled(lambda: nl.Sequential([MakesInside()])).fit(X, X, verbose=0),
+        "is not one of its layers, so its weights would never be trained",
+    ),
     "a weight made in call": (lambda: WeightsInside()(X), "makes a weight while it computes"),
-    "an array kept on self": (lambda: compiled(lambda: nl.Sequential([KeepsTracer()])).fit(X, X, verbose=0), "keeps an array as self.last while it computes"),
-    "a loss that is no scalar": (lambda: AddsVector()(X), r"add_loss expected a scalar, received an array of shape \(48, 5\)"),
+    "an array kept on self": (
+        lambda: compiled(lambda: nl.Sequential([KeepsTracer()])).fit(X, X, verbose=0),
+        "keeps an array as self.last while it computes",
+    ),
+    "a loss that is no scalar": (lambda: AddsVector()(X), r"expected a scalar, received an array of shape \(48, 5\)"),
     "no super().__init__": (lambda: Forgets()(X), r"Forgets.__init__ must call super\(\).__init__"),
     "trainable is text": (frozen_by_text, "expected trainable to be True or False, received 'no'"),
-    "a field is set": (field_set, r"Dense is fixed once it is made, so units cannot be set. Make another: Dense\(..., units=3\)"),
-    "a misspelt attribute": (field_misspelt, "Dense has no attribute 'trainabel' that could be set. Did you mean 'trainable'"),
-    "an unknown argument of a call": (lambda: layers.Dense(1)(X, trainin=True), "A call of Dense has no argument 'trainin'. Did you mean 'training'"),
+    "a field is set": (field_set, r"units cannot be set. Make another: Dense\(..., units=3\)"),
+    "a misspelt attribute": (field_misspelt, "'trainabel' that could be set. Did you mean 'trainable'"),
+    "an unknown argument of a call": (lambda: layers.Dense(1)(X, trainin=True), "'trainin'. Did you mean 'training'"),
     "two inputs": (lambda: layers.Dense(1)(X, X), r"Dense expected one x, received 2. Give several inputs as a list"),
     "no input": (lambda: layers.Dense(1)(), "Dense was called without inputs"),
     "add_loss outside": (lambda: layers.Dense(1).add_loss(1.0), "add_loss counts inside call"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("wrong, words", WRONG.values(), ids=WRONG)

@@ -179,7 +179,9 @@ class Layer(Configured, kind="layer"):
         specs = tree.from_items([(path, Spec(w.shape, w.dtype)) for path, (w, _) in parts.specs_of(self).items()])
 
         def compute(w: Tree, *args: Any, **kwargs: Any) -> Any:
-            return Run(key=0).apply(self, w, args, kwargs)
+            run = Run()
+            run.shapes_only = True
+            return run.apply(self, w, args, kwargs)
 
         return record(self, args, kwargs, compute, weights=specs)
 
@@ -387,8 +389,8 @@ class Layer(Configured, kind="layer"):
         run = here.run
         if run is not None and run.building and run.holds(self):
             return  # the trace that is going on comes through here
-        tracing = Run(key=0)
-        tracing.building, tracing.free = True, FREE
+        tracing = Run()
+        tracing.building, tracing.shapes_only, tracing.free = True, True, FREE
         leaves = [leaf for leaf in tree.leaves([args, kwargs]) if hasattr(leaf, "shape")]
         specs = [Spec(_fixed(leaf.shape), _dtype_of(leaf)) for leaf in leaves]
         self.cell.traced = True

@@ -97,6 +97,7 @@ class Run:
         losses: scalars that layers add to the loss.
         trains: path -> False for frozen layers.
         building: whether layers that have no weights yet get them now (see `Layer.build`).
+        shapes_only: whether nobody asks for the values.
     """
 
     def __init__(self, training: bool = False, key: Key | None = None) -> None:
@@ -104,7 +105,7 @@ class Run:
         self.updates: dict[str, Array] = {}
         self.losses: list[Array] = []
         self.trains: dict[str, bool] = {}
-        self.building = False
+        self.building = self.shapes_only = False
         self.free: int | None = None  # the length that stands for a free one while building
         self.closed = False
         self._draws: dict[str, int] = {}
@@ -206,7 +207,7 @@ class Run:
         """A fresh random key for the layer at a path."""
         self._check_open("A random key")
         if self._key is None:
-            if self.building:
+            if self.shapes_only:
                 return engines.current().key(0)
             raise ConfigurationError(
                 f"The layer {path or 'that was called'} needs random numbers, and this call has no key. "

@@ -188,8 +188,14 @@ class Structure:
         """The shape of the output (None: free), or a list or dict of shapes."""
         return tree.map(lambda node: node.shape, self.network.outputs)
 
-    def __call__(self, x: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine)."""
+    def __call__(self, x: Any, training: bool | None = None, mask: Any = None, key: Any = None) -> Any:
+        """The model as a layer: symbolic for symbolic inputs, values for arrays (of the arrays' engine).
+
+        Args:
+            training: whether to act as in training.
+            mask: of the inputs' steps.
+            key: a seed, for layers that draw numbers. Only for arrays.
+        """
         if self._body is None:
             self._build_for(x)
         layer = self.__layer__()
@@ -199,7 +205,7 @@ class Structure:
         self._draw()
         given = x if self._network is None else _typed(self._network.inputs, x)
         arrays = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else [given]
-        answer = layer(given, training=training, mask=mask)
+        answer = layer(given, training=training, mask=mask, key=key)
         return tree.map(lambda y: engines.of(y).apart(y, arrays), answer)
 
     def __layer__(self) -> Layer | None:

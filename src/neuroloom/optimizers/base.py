@@ -143,6 +143,8 @@ class Optimizer(Configured, kind="optimizer"):
         scalars = self.scalars(_number(learning_rate), _number(step))
         names = list(self.slots())  # their order counts; that of `state` may be sorted by a compiler
         leaves = tree.leaves(params)
+        if not leaves:  # everything is frozen
+            return params, state
         many = engines.of(*leaves).many if donate and self.rule_for_lists else None
         if many is not None and all(isinstance(s, float) for s in scalars):
             self.rule(many, leaves, tree.leaves(grads), tuple(tree.leaves(state[n]) for n in names), scalars, True)
