@@ -15,6 +15,7 @@ from neuroloom.layers import Input, Layer, Network
 from neuroloom.layers.base import show_shape
 from neuroloom.layers.parts import copied, layers_in, specs_of
 from neuroloom.layers.run import here
+from neuroloom.layers.variables import Variables
 from neuroloom.models.written import WrittenNetwork, inputs_like
 from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
@@ -248,6 +249,24 @@ class Structure:
         trained = specs_of(self.network)
         return {path: array for path, array in self.weights.items() if trained[path][1]}
 
+    @property
+    def variables(self) -> Variables:
+        """All weights as objects, with a path, a shape and a value that can be assigned."""
+        self._draw()
+        return self.network.weights
+
+    @property
+    def trainable_variables(self) -> Variables:
+        """Those that training changes."""
+        self._draw()
+        return self.network.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> Variables:
+        """Those that training with gradients does not change."""
+        self._draw()
+        return self.network.non_trainable_weights
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of `weights`."""
         return list(self.weights.values())
@@ -264,7 +283,8 @@ class Structure:
                 f"received {weights!r:.60}."
             )
         self._draw()
-        shapes = {path: w.shape for path, (w, _) in specs_of(self.network).items()}
+        specs = specs_of(self.network)
+        shapes = {path: w.shape for path, (w, _) in specs.items()}
         given = dict(weights) if isinstance(weights, Mapping) else self._by_order(list(weights), shapes)
         for path in given:
             if path not in shapes:
@@ -273,7 +293,7 @@ class Structure:
             if path not in given or np.shape(given[path]) != tuple(shape):
                 received = f"shape {np.shape(given[path])}" if path in given else "nothing"
                 raise ShapeError(f"The weight {path!r} expected an array of shape {tuple(shape)}, received {received}.")
-        arrays = {path: np.array(given[path], np.float32) for path in shapes}
+        arrays = {path: np.array(given[path], specs[path][0].dtype) for path in shapes}
         self.network.assign(tree.from_items(list(arrays.items())))
         self._replaced = True
 
