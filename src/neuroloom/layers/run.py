@@ -258,6 +258,10 @@ class Run:
             for one, its in zip(value, mask if isinstance(mask, list | tuple) else [mask] * len(value), strict=False):
                 self.set_mask(one, its)
             return
+        if isinstance(value, dict):
+            for name, one in value.items():
+                self.set_mask(one, mask.get(name) if isinstance(mask, dict) else mask)
+            return
         self._masks[id(value)] = value, mask  # the array is kept, since an id is only known while it lives
 
     def _masked(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -267,7 +271,9 @@ class Run:
         if mask is not None and layer.takes("mask"):
             kwargs["mask"] = mask
         y = layer.compute(self.own(layer), args, kwargs, Context(path=path, run=self))
-        if layer.makes_mask or layer.supports_masking:
+        if self.mask_of(y) is not None:
+            pass  # layers inside have said which steps count
+        elif layer.makes_mask or layer.supports_masking:
             self.set_mask(y, layer.compute_mask(x, mask))
         elif mask is not None and not layer.takes("mask") and any(m is not None for m in tree.leaves([mask])):
             _say_dropped(layer)
