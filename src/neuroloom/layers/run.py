@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+import weakref
 import zlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -264,6 +265,21 @@ class Run:
             return
         self._masks[id(value)] = value, mask  # the array is kept, since an id is only known while it lives
 
+    def recall(self, args: Any) -> None:
+        """Take over the masks of arrays that other runs have returned."""
+        for leaf in tree.leaves([args]) if _remembered else ():
+            found = _remembered.get(id(leaf))
+            if found is not None and found[0]() is leaf:
+                self._masks[id(leaf)] = leaf, found[1]
+
+    def remember(self, value: Any) -> None:
+        """Let later runs know the masks of what this one returned, as long as it lives."""
+        for leaf in tree.leaves([value]) if self._masks else ():
+            if id(leaf) in self._masks:
+                place = id(leaf)
+                gone = weakref.ref(leaf, lambda _, place=place: _remembered.pop(place, None))
+                _remembered[place] = gone, self._masks[place][1]
+
     def _masked(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x = args[0] if args else next(iter(kwargs.values()), None)
         mask = kwargs["mask"] if "mask" in kwargs else self.mask_of(x)
@@ -315,6 +331,9 @@ class _Here(threading.local):
 here = _Here()
 
 _NOTHING: dict[str, Any] = {}
+
+_remembered: dict[int, tuple[weakref.ref[Any], Any]] = {}
+"""id -> the array and its mask, for arrays that a run has returned."""
 
 _dropped: set[str] = set()
 
