@@ -528,3 +528,41 @@ def test_first_states_that_do_not_fit_are_refused():
         layers.SimpleRNN(3)(x, initial_state=numbers(2, 4))
     with pytest.raises(ConfigurationError, match="in its list of inputs and as initial_state"):
         layers.SimpleRNN(3)([x, h], initial_state=h)
+
+
+# ------------------------------------------------------------------------------------------- other entry points
+
+
+def test_masks_in_explicit_graphs(engine):
+    import neuroloom.session as nls
+
+    embed, rnn = layers.Embedding(9, 3, mask_zero=True), layers.LSTM(4)
+    with nls.Graph().as_default():
+        x = nls.placeholder("int32", [None, 5])
+        y = rnn(embed(x))
+        with nls.Session() as sess:
+            sess.run(nls.global_variables_initializer())
+            after, before = sess.run(y, {x: np.array([[1, 2, 3, 0, 0], [0, 1, 0, 2, 3]], "int32")})
+    np.testing.assert_allclose(after, before, rtol=1e-5)
+    assert np.abs(after).max() > 1e-3
+
+
+def test_low_precision_heeds_masks(training_engine):
+    _, x, y, loss = MODELS["classes of each step"]
+    found = {}
+    for precision in ("float32", "bfloat16"):
+        model = ours("classes of each step")
+        model.compile(nl.optimizers.SGD(0.1), loss, precision=precision)
+        found[precision] = model.fit(x, y, batch_size=4, verbose=0).history["loss"][0]
+    assert found["bfloat16"] == pytest.approx(found["float32"], rel=2e-3)
+
+
+def test_models_that_are_trained_together_heed_masks(training_engine):
+    name = "classes of each step"
+    _, x, y, _ = MODELS[name]
+    alone, together = ours(name), [ours(name), ours(name)]
+    history = alone.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0).history
+    for model in nl.fit_many(together, x, y, batch_size=2, epochs=2, shuffle=False, verbose=0):
+        assert model.history.history["loss"] == pytest.approx(history["loss"], rel=1e-5)
+        for one, other in zip(model.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
