@@ -7,6 +7,7 @@ run is open asks the run for its weights; so layers hold layers, and `x + self.i
 
 from __future__ import annotations
 
+import functools
 import threading
 import warnings
 import weakref
@@ -277,7 +278,7 @@ class Run:
         for leaf in tree.leaves([value]) if self._masks else ():
             if id(leaf) in self._masks:
                 place = id(leaf)
-                gone = weakref.ref(leaf, lambda _, place=place: _remembered.pop(place, None))
+                gone = weakref.ref(leaf, functools.partial(_forget, place))
                 _remembered[place] = gone, self._masks[place][1]
 
     def _masked(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -336,6 +337,11 @@ _remembered: dict[int, tuple[weakref.ref[Any], Any]] = {}
 """id -> the array and its mask, for arrays that a run has returned."""
 
 _dropped: set[str] = set()
+
+
+def _forget(place: int, _: Any) -> None:
+    """The array with this id is gone."""
+    _remembered.pop(place, None)
 
 
 def _say_dropped(layer: Layer) -> None:
