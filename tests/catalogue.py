@@ -111,6 +111,9 @@ CASES = {
     "reshape, the rest": Case(lambda L: L.Reshape((2, -1, 5)), (3, 4, 5)),
     "embedding": Case(lambda L: L.Embedding(7, 3), (5,), below=7),
     "embedding, of pairs": Case(lambda L: L.Embedding(6, 1), (3, 4), below=6),
+    "embedding, padded": Case(lambda L: L.Embedding(4, 3, mask_zero=True), (5,), below=4),
+    "masking": Case(lambda L: L.Masking(), (5, 3)),
+    "masking, a value": Case(lambda L: L.Masking(mask_value=0.5), (4, 2)),
     "conv2d": Case(lambda L: L.Conv2D(3, 2), (4, 5, 2)),
     "conv2d, same": Case(lambda L: L.Conv2D(3, (4, 3), padding="same", activation="tanh"), (5, 6, 2)),
     "conv2d, strides": Case(lambda L: L.Conv2D(2, (3, 2), strides=(2, 3)), (6, 8, 3)),
@@ -147,6 +150,7 @@ CASES = {
     ),
     "simple rnn, sigmoid": Case(lambda L: L.SimpleRNN(2, activation="sigmoid"), (4, 3)),
     "simple rnn, one step": Case(lambda L: L.SimpleRNN(1), (1, 1), batch=1),
+    "simple rnn, first state": Case(lambda L: L.SimpleRNN(3, return_sequences=True), [(5, 4), (3,)], keras=False),
     "lstm": Case(lambda L: L.LSTM(3), (5, 4)),
     "lstm, sequences": Case(lambda L: L.LSTM(3, return_sequences=True), (5, 4)),
     "lstm, state": Case(lambda L: L.LSTM(3, return_state=True), (5, 4)),
@@ -159,6 +163,10 @@ CASES = {
         lambda L: L.LSTM(2, activation=None, return_sequences=True, return_state=True), (4, 3)
     ),
     "lstm, one step": Case(lambda L: L.LSTM(1, return_state=True), (1, 1), batch=1),
+    "lstm, first state": Case(lambda L: L.LSTM(3, return_state=True), [(5, 4), (3,), (3,)], keras=False),
+    "lstm, first state, silu": Case(
+        lambda L: L.LSTM(3, recurrent_activation="silu"), [(4, 2), (3,), (3,)], keras=False
+    ),
     "add": Case(lambda L: L.Add(), [(3, 4), (3, 4), (3, 4)]),
     "add, broadcast": Case(lambda L: L.Add(), [(3, 4), (1, 4)]),
     "multiply": Case(lambda L: L.Multiply(), [(3,), (3,)]),

@@ -16,6 +16,7 @@ from neuroloom import calls, config, engines, ops
 from neuroloom.config import Bool, Configured, Number
 from neuroloom.engines import Engine, dispatch
 from neuroloom.errors import DataError, ShapeError
+from neuroloom.ops.nn import sum_where
 from neuroloom.typing import Array, Function, Shape
 
 EPSILON = 1e-7
@@ -347,15 +348,25 @@ def get(spec: Any) -> Loss:
     return config.get("loss", spec)
 
 
-def reduce(values: Array, sample_weight: Any = None) -> Array:
+def reduce(values: Array, sample_weight: Any = None, mask: Array | None = None) -> Array:
     """Σ weight · value / number of values; weights of shape (batch,) hold for all further axes of a sample.
+
+    With a mask, of the shape of the values or of their first axes, only values where it is true are summed and counted;
+    if there are none, the result is 0.
 
     >>> reduce(np.array([1.0, 2.0, 6.0])).item(), reduce(np.array([1.0, 2.0, 6.0]), [1.0, 0.0, 2.0]).item()
     (3.0, 4.333333333333333)
     """
     if sample_weight is not None:
         values = values * _weights(engines.of(values), sample_weight, values)
+    if mask is not None:
+        return _mean_where(mask, values)
     return values.sum() / max(math.prod(values.shape), 1)  # arrays of every engine have this method
+
+
+def _mean_where(mask: Array, values: Array) -> Array:
+    total, count = sum_where(mask, values, "the loss's values")
+    return total / (count + (count == 0))
 
 
 def _weights(engine: Engine, weight: Any, values: Array) -> Array:

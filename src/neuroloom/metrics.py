@@ -8,6 +8,7 @@ into batches.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from typing import Annotated, Any, ClassVar
 
@@ -17,6 +18,7 @@ from neuroloom import calls, config, engines, ops
 from neuroloom.config import Configured, Integer, Name, Number, PositiveInt, Real
 from neuroloom.engines import Engine, dispatch
 from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.ops.nn import sum_where
 from neuroloom.typing import Array, Function, Shape
 
 FORM = "ops.abs(y_pred - y_true)"
@@ -28,6 +30,9 @@ Sums = dict[str, Any]
 
 class Metric(Configured, kind="metric"):
     """Base of metrics. A metric of your own defines `shapes`, `sums` and `ratio`.
+
+    If its `sums` has a further argument `mask`, it can be used for outputs with a mask: an array of truths of the shape
+    of the first axes of y_pred, false at steps that do not count, or None.
 
     Args:
         name: what logs call it; by default the class's name in snake_case (see `label`).
@@ -79,9 +84,24 @@ class Metric(Configured, kind="metric"):
         engine = engines.of(*state.values(), y_true, y_pred)
         return self.add(state, self.sums(*self._arrays(engine, y_true, y_pred)))
 
-    def batch(self, y_true: Array, y_pred: Array) -> Sums:
-        """The sums of one batch, whose arrays are brought into the shapes that `sums` expects."""
-        return self.sums(*self._arrays(engines.of(y_true, y_pred), y_true, y_pred))
+    def batch(self, y_true: Array, y_pred: Array, mask: Array | None = None) -> Sums:
+        """The sums of one batch, whose arrays are brought into the shapes that `sums` expects.
+
+        Args:
+            mask: which steps of the output count, or None.
+
+        Raises:
+            ConfigurationError: there is a mask, and the metric's `sums` does not take one.
+        """
+        arrays = self._arrays(engines.of(y_true, y_pred), y_true, y_pred)
+        if mask is None:
+            return self.sums(*arrays)
+        if "mask" not in inspect.signature(self.sums).parameters:
+            raise ConfigurationError(
+                f"The metric {self.label!r} cannot leave out the steps that the output's mask says do not count. "
+                f"Define sums(self, y_true, y_pred, mask=None) in {type(self).__name__}, or use another metric."
+            )
+        return self.sums(*arrays, mask=mask)  # type: ignore[call-arg]
 
     def add(self, state: Sums, batch: Sums) -> Sums:
         """The state and the sums of one more batch."""
@@ -138,8 +158,10 @@ class _Mean(Metric, abstract=True):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"total": (), "count": ()}
 
-    def sums(self, y_true: Array, y_pred: Array) -> Sums:
+    def sums(self, y_true: Array, y_pred: Array, mask: Array | None = None) -> Sums:
         values = self.values(y_true, y_pred)
+        if mask is not None:
+            return _masked_sums(mask, values, self.label)
         return {"total": values.sum(), "count": float(math.prod(values.shape))}  # a sum of truths counts them
 
     def ratio(self, sums: Sums) -> Array:
@@ -272,8 +294,11 @@ class _Share(Metric, abstract=True):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"true_positives": (), "whole": ()}
 
-    def sums(self, y_true: Array, y_pred: Array) -> Sums:
+    def sums(self, y_true: Array, y_pred: Array, mask: Array | None = None) -> Sums:
         positive, predicted = y_true > 0, y_pred > self.thresholds
+        if mask is not None:
+            counts = _widened(mask, positive)
+            positive, predicted = positive & counts, predicted & counts
         both, whole = positive & predicted, self.whole(positive, predicted)
         return {
             "true_positives": ops.sum(ops.cast(both, "int32")),
@@ -327,9 +352,11 @@ class AUC(Metric):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {"true_positives": (self.num_thresholds,), "false_positives": (self.num_thresholds,)}
 
-    def sums(self, y_true: Array, y_pred: Array) -> Sums:
+    def sums(self, y_true: Array, y_pred: Array, mask: Array | None = None) -> Sums:
         p, positive = ops.clip(ops.reshape(y_pred, (-1,)), 0.0, 1.0), ops.reshape(y_true, (-1,)) > 0
         nowhere = -ops.ones_like(p)
+        if mask is not None:
+            p = ops.where(ops.reshape(_widened(mask, y_pred), (-1,)), p, nowhere)
         return {
             "true_positives": self._above(ops.where(positive, p, nowhere)),
             "false_positives": self._above(ops.where(positive, nowhere, p)),
@@ -364,11 +391,13 @@ class FunctionMetric(_Mean, abstract=True):
     def label(self) -> str:
         return self.name or str(getattr(self.function, "__name__", "function_metric"))
 
-    def sums(self, y_true: Array, y_pred: Array) -> Sums:
+    def sums(self, y_true: Array, y_pred: Array, mask: Array | None = None) -> Sums:
         engine, samples = engines.of(y_pred), y_pred.shape[0]
         value = calls.run_own(
             "metric", self.function, FORM, y_true, y_pred, lambda value: dispatch.of_type(type(value)) is engine
         )
+        if mask is not None:
+            return _masked_sums(mask, value, self.label)
         return {"total": ops.mean(ops.cast(value, "float32")) * samples, "count": float(samples)}
 
     def _fit(self, y: Array, shape: tuple[int, ...]) -> Array:
@@ -412,6 +441,17 @@ def _accuracy(loss: Any, shape: Shape) -> Metric:
     if len(shape) > 1 and shape[-1] != 1:
         return CategoricalAccuracy()
     return BinaryAccuracy(threshold=0.0 if getattr(loss, "from_logits", False) else 0.5)
+
+
+def _masked_sums(mask: Array, values: Array, label: str) -> Sums:
+    total, count = sum_where(mask, ops.cast(values, "float32"), f"what the metric {label!r} takes the mean of,")
+    return {"total": total, "count": count}
+
+
+def _widened(mask: Array, x: Array) -> Array:
+    """A mask of the first axes of an array as truths of its whole shape."""
+    counts = ops.reshape(mask, tuple(mask.shape) + (1,) * (len(x.shape) - len(mask.shape)))
+    return ops.broadcast_to(ops.not_equal(counts, 0), tuple(x.shape))
 
 
 def _divide(part: Array, whole: Array) -> Array:

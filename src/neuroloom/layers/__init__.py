@@ -12,6 +12,7 @@ from neuroloom.layers.core import (
     Dropout,
     Embedding,
     Flatten,
+    Masking,
     Multiply,
     Reshape,
 )
@@ -24,7 +25,7 @@ from neuroloom.layers.variables import Variable
 
 __all__ = [
     "Layer", "Weight", "Weights", "Context", "Run", "Variable", "Network", "Input",
-    "Dense", "Activation", "Dropout", "Flatten", "Reshape", "Embedding",
+    "Dense", "Activation", "Dropout", "Flatten", "Reshape", "Embedding", "Masking",
     "Conv2D", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "BatchNormalization",
     "SimpleRNN", "LSTM", "Add", "Multiply", "Average", "Concatenate",
 ]  # fmt: skip

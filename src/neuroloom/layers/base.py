@@ -193,7 +193,9 @@ class Layer(Configured, kind="layer"):
             self.build_for(args, kwargs)
             weights = self.arrays(engine)
             run = Run(key=engine.key(key) if isinstance(key, int) else key)
+            run.recall(args)
             value = run.apply(self, weights, args, kwargs)
+        run.remember(value)
         run.close()
         return value
 

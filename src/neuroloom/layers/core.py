@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Annotated, Any
 
 from neuroloom import activations, ops
 from neuroloom.activations import Activation as ActivationField
-from neuroloom.config import Bool, Fraction, Integer, Integers, PositiveInt
-from neuroloom.errors import ShapeError
+from neuroloom.config import Bool, Fraction, Integer, Integers, PositiveInt, Real
+from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.initializers import InitializerLike
 from neuroloom.layers.base import Context, Layer, Weight, Weights, show_shape
 from neuroloom.regularizers import RegularizerLike
@@ -51,6 +52,7 @@ class Dense(Layer):
     bias_regularizer: RegularizerLike | None = None
 
     ends_with_activation = True
+    supports_masking = True
 
     def build(self, shape: Shape) -> dict[str, Weight]:
         inputs = known(shape[-1], self, shape)
@@ -70,6 +72,7 @@ class Activation(Layer):
     activation: ActivationField
 
     ends_with_activation = True
+    supports_masking = True
 
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
         return activations.get(self.activation)(x)
@@ -83,6 +86,8 @@ class Dropout(Layer):
 
     lifted = ("rate",)
     rate: Fraction
+
+    supports_masking = True
 
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
         if not ctx.training or (self.rate == 0) is True:  # an array's comparison is not True, but an array
@@ -124,14 +129,22 @@ class Embedding(Layer):
 
     Shapes: x (batch, ...) of whole numbers -> y (batch, ..., output_dim). A number outside the range is an error
     where data enters (`fit`, `evaluate`, `predict`), since inside a compiled program it could not be one.
+
+    Args:
+        input_dim: how many numbers there are.
+        output_dim: length of a vector.
+        mask_zero: whether 0 stands for padding: the output has a mask, true where x is not 0, which the layers after
+            this one, losses and metrics heed.
     """
 
     input_dim: PositiveInt
     output_dim: PositiveInt
     embeddings_initializer: InitializerLike = "random_uniform"
     embeddings_regularizer: RegularizerLike | None = None
+    mask_zero: Bool = False
 
     input_dtype = "int32"
+    makes_mask = True
 
     def build(self, shape: Shape) -> dict[str, Weight]:
         size = (self.input_dim, self.output_dim)
@@ -140,9 +153,42 @@ class Embedding(Layer):
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
         return ops.gather(w.embeddings, ops.cast(x, "int32"))
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+class Masking(Layer):
+    """A mask for steps all of whose features are `mask_value`; they become zeros.
+
+    Shapes: x (batch, time, features) -> y of the same shape, with a mask (batch, time), true where a step counts.
+
+    >>> import numpy as np, neuroloom as nl
+    >>> x = np.array([[[1.0, 2.0], [9.0, 9.0], [9.0, 3.0]]], "float32")
+    >>> nl.layers.Masking(mask_value=9.0).compute_mask(x).tolist()
+    [[True, False, True]]
+    """
+
+    mask_value: Real = 0.0
+
+    makes_mask = True
+
+    def call(self, w: Weights, x: Array, ctx: Context) -> Array:
+        return ops.where(self._counts(x, keepdims=True), x, ops.zeros_like(x))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self._counts(inputs)
+
+    def _counts(self, x: Array, keepdims: bool = False) -> Array:
+        return ops.any(ops.not_equal(x, self.mask_value), axis=-1, keepdims=keepdims)
+
 
 class _Merge(Layer, abstract=True):
-    """A layer of several inputs of one shape (or shapes that broadcast)."""
+    """A layer of several inputs of one shape (or shapes that broadcast).
+
+    A step of the output counts where it counts in any input; where an input has no mask, the output has none.
+    """
+
+    supports_masking = True
 
     def build(self, shape: Any) -> dict[str, Weight]:
         if not isinstance(shape, list) or len(shape) < 2:
@@ -157,6 +203,21 @@ class _Merge(Layer, abstract=True):
 
     def combine(self, a: Array, b: Array) -> Array:
         raise NotImplementedError  # abstract
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        masks = self._masks(inputs, mask)
+        return None if any(m is None for m in masks) else functools.reduce(ops.logical_or, masks)
+
+    def _masks(self, inputs: Any, mask: Any) -> list[Any]:
+        """One mask, or None, for each input."""
+        if mask is None:
+            return [None] * len(inputs)
+        if not isinstance(mask, list | tuple) or len(mask) != len(inputs):
+            raise ConfigurationError(
+                f"{self.label} expected a list of {len(inputs)} masks, one (or None) for each input, received "
+                f"{len(mask) if isinstance(mask, list | tuple) else 'a single one'}."
+            )
+        return list(mask)
 
 
 class Add(_Merge):
@@ -181,7 +242,10 @@ class Average(Add):
 
 
 class Concatenate(_Merge):
-    """A list of inputs joined along an axis (the batch counts as axis 0)."""
+    """A list of inputs joined along an axis (the batch counts as axis 0).
+
+    An input without a mask counts as a whole. A step of the output counts where any of its features does.
+    """
 
     axis: Annotated[int, Integer(-100)] = -1
 
@@ -201,3 +265,19 @@ class Concatenate(_Merge):
 
     def call(self, w: Weights, x: list[Array], ctx: Context) -> Array:
         return ops.concat(x, axis=self.axis)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        masks = self._masks(inputs, mask)
+        if all(m is None for m in masks):
+            return None
+        whole = [_widened(m, x) for m, x in zip(masks, inputs, strict=True)]
+        return ops.any(ops.concat(whole, axis=self.axis), axis=-1)
+
+
+def _widened(mask: Any, x: Array) -> Array:
+    """A mask of the shape of its array, for each of its features."""
+    if mask is None:
+        return ops.not_equal(ops.ones_like(x), 0)
+    if len(mask.shape) == len(x.shape):
+        return mask
+    return ops.broadcast_to(ops.expand_dims(mask, axis=-1), tuple(x.shape))

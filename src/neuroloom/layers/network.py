@@ -131,7 +131,8 @@ class Network(Layer):
             raise ShapeError(f"{self.label} expected one input, received {len(args[0])}.")
         return super().__call__(*args, **kwargs)
 
-    def call(self, w: Weights, x: Any, ctx: Context) -> Any:
+    def call(self, w: Weights, x: Any, ctx: Context, mask: Any = None) -> Any:
+        ctx.run.set_mask(x, mask)
         value_of = self._ends(x)
         for node, value in self.walk(value_of, ctx):
             value_of[node] = value

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from neuroloom import activations, engines, initializers, ops
 from neuroloom.activations import Activation as ActivationField
 from neuroloom.config import Bool, Fraction, PositiveInt
-from neuroloom.errors import ShapeError
+from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.initializers import InitializerLike
 from neuroloom.layers.base import Context, Layer, Weight, Weights, show_shape
 from neuroloom.layers.core import known
 from neuroloom.regularizers import RegularizerLike
-from neuroloom.typing import Array, Shape
+from neuroloom.typing import Array
 
 
 class _Recurrent(Layer, abstract=True):
@@ -30,9 +30,14 @@ class _Recurrent(Layer, abstract=True):
     return_state: Bool = False
     go_backwards: Bool = False
 
+    supports_masking = True
     gates = 1
+    states: ClassVar[tuple[str, ...]] = ("h",)
 
-    def build(self, shape: Shape) -> dict[str, Weight]:
+    def build(self, shape: Any) -> dict[str, Weight]:
+        if isinstance(shape, list):  # [x, h, ...]
+            self._check_number(len(shape) - 1)
+            shape = shape[0]
         if len(shape) != 3:
             hint = " Add the feature axis: x[..., None]." if len(shape) == 2 else ""
             raise ShapeError(
@@ -47,20 +52,56 @@ class _Recurrent(Layer, abstract=True):
             weights["bias"] = Weight((width,), self.bias_initializer)
         return weights
 
-    def call(self, w: Weights, x: Array, ctx: Context) -> Any:
+    def call(self, w: Weights, x: Any, ctx: Context, mask: Any = None, initial_state: Any = None) -> Any:
+        if isinstance(x, list | tuple):
+            x, *given = x
+            if initial_state is not None:
+                raise ConfigurationError(f"{self.label} received states in its list of inputs and as initial_state.")
+            initial_state = given or None
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
         if ctx.training and self.dropout:
             x = x * ops.dropout(ops.ones_like(x[:, :1]), self.dropout, ctx.key())  # one mask for all steps
         if self.go_backwards:
-            x = ops.flip(x, axis=1)
+            x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
         bias = w.bias if self.use_bias else ops.zeros_like(w.kernel[0])
-        start = ops.broadcast_to(ops.zeros_like(w.recurrent_kernel[:1]), (x.shape[0], self.gates * self.units))
-        outputs, states = self.run(x, start[:, : self.units], w, bias)
+        wide = ops.broadcast_to(ops.zeros_like(w.recurrent_kernel[:1]), (x.shape[0], self.gates * self.units))
+        zeros = wide[:, : self.units]
+        start = (zeros,) * len(self.states) if initial_state is None else self._given(initial_state, zeros)
+        outputs, states = self.run(x, start, w, bias, mask)
         result = outputs if self.return_sequences else states[0]
         return (result, *states) if self.return_state else result
 
-    def run(self, x: Array, zeros: Array, w: Weights, bias: Array) -> tuple[Array, tuple[Array, ...]]:
-        """All outputs (batch, time, units) and the last states, from states of zeros (batch, units)."""
+    def run(
+        self, x: Array, start: tuple[Array, ...], w: Weights, bias: Array, mask: Array | None
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """All outputs (batch, time, units) and the last states, from the first states, each (batch, units)."""
         raise NotImplementedError  # abstract
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        mask = mask if self.return_sequences else None
+        return [mask, *(None for _ in self.states)] if self.return_state else mask
+
+    def _given(self, states: Any, zeros: Array) -> tuple[Array, ...]:
+        """The first states that a call was given."""
+        states = states if isinstance(states, list | tuple) else [states]
+        self._check_number(len(states))
+        for name, state in zip(self.states, states, strict=True):
+            if tuple(state.shape) != tuple(zeros.shape):
+                raise ShapeError(
+                    f"{self.label} expected a first state {name} of shape {show_shape(tuple(zeros.shape))}, "
+                    f"(batch, units), received {show_shape(tuple(state.shape))}."
+                )
+        dtype = engines.of(zeros).dtype_name(zeros)
+        return tuple(ops.cast(state, dtype) for state in states)
+
+    def _check_number(self, received: int) -> None:
+        wanted = len(self.states)
+        if received != wanted:
+            raise ShapeError(
+                f"{self.label} expected {wanted} first state{'s' if wanted > 1 else ''} ({', '.join(self.states)}), "
+                f"each (batch, units), received {received}."
+            )
 
 
 class SimpleRNN(_Recurrent):
@@ -75,16 +116,21 @@ class SimpleRNN(_Recurrent):
         return_sequences: whether to return all h_t (batch, time, units) or the last (batch, units).
         return_state: whether to return the last state as well.
         go_backwards: whether to read the sequence from its end.
+
+    A call takes `initial_state=h_0`, or [x, h_0] in the place of x. At steps that x's mask (batch, time) leaves out,
+    the state and the output stay what they are.
     """
 
-    def run(self, x: Array, zeros: Array, w: Weights, bias: Array) -> tuple[Array, tuple[Array, ...]]:
+    def run(
+        self, x: Array, start: tuple[Array, ...], w: Weights, bias: Array, mask: Array | None
+    ) -> tuple[Array, tuple[Array, ...]]:
         g = activations.get(self.activation)
 
         def cell(h: Array, z: Array) -> tuple[Array, Array]:
             h = g(z + h @ w.recurrent_kernel)
             return h, h
 
-        h, outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, zeros)
+        h, outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, start[0], mask)
         return outputs, (h,)
 
 
@@ -103,22 +149,27 @@ class LSTM(_Recurrent):
         activation: g.
         recurrent_activation: σ.
         dropout, return_sequences, return_state, go_backwards: as for `SimpleRNN`; the states are h and c.
+
+    A call takes `initial_state=[h_0, c_0]`, or [x, h_0, c_0] in the place of x. Masks are heeded as by `SimpleRNN`.
     """
 
     recurrent_activation: ActivationField = "sigmoid"
     unit_forget_bias: Bool = True
 
     gates = 4
+    states = ("h", "c")
 
-    def build(self, shape: Shape) -> dict[str, Weight]:
+    def build(self, shape: Any) -> dict[str, Weight]:
         weights = super().build(shape)
         if self.use_bias and self.unit_forget_bias:
             weights["bias"] = Weight((4 * self.units,), _ForgetBias(self.units))
         return weights
 
-    def run(self, x: Array, zeros: Array, w: Weights, bias: Array) -> tuple[Array, tuple[Array, ...]]:
-        if self.activation == "tanh" and self.recurrent_activation == "sigmoid":
-            outputs, h, c = ops.lstm(x, zeros, zeros, w.kernel, w.recurrent_kernel, bias)
+    def run(
+        self, x: Array, start: tuple[Array, ...], w: Weights, bias: Array, mask: Array | None
+    ) -> tuple[Array, tuple[Array, ...]]:
+        if mask is None and self.activation == "tanh" and self.recurrent_activation == "sigmoid":
+            outputs, h, c = ops.lstm(x, start[0], start[1], w.kernel, w.recurrent_kernel, bias)
             return outputs, (h, c)
         g, gate, units = activations.get(self.activation), activations.get(self.recurrent_activation), self.units
 
@@ -130,7 +181,7 @@ class LSTM(_Recurrent):
             h = o * g(c)
             return (h, c), h
 
-        (h, c), outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, (zeros, zeros))
+        (h, c), outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, start, mask)
         return outputs, (h, c)
 
 

@@ -7,8 +7,10 @@ run is open asks the run for its weights; so layers hold layers, and `x + self.i
 
 from __future__ import annotations
 
+import functools
 import threading
 import warnings
+import weakref
 import zlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -259,7 +261,26 @@ class Run:
             for one, its in zip(value, mask if isinstance(mask, list | tuple) else [mask] * len(value), strict=False):
                 self.set_mask(one, its)
             return
+        if isinstance(value, dict):
+            for name, one in value.items():
+                self.set_mask(one, mask.get(name) if isinstance(mask, dict) else mask)
+            return
         self._masks[id(value)] = value, mask  # the array is kept, since an id is only known while it lives
+
+    def recall(self, args: Any) -> None:
+        """Take over the masks of arrays that other runs have returned."""
+        for leaf in tree.leaves([args]) if _remembered else ():
+            found = _remembered.get(id(leaf))
+            if found is not None and found[0]() is leaf:
+                self._masks[id(leaf)] = leaf, found[1]
+
+    def remember(self, value: Any) -> None:
+        """Let later runs know the masks of what this one returned, as long as it lives."""
+        for leaf in tree.leaves([value]) if self._masks else ():
+            if id(leaf) in self._masks:
+                place = id(leaf)
+                gone = weakref.ref(leaf, functools.partial(_forget, place))
+                _remembered[place] = gone, self._masks[place][1]
 
     def _masked(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x = args[0] if args else next(iter(kwargs.values()), None)
@@ -268,7 +289,9 @@ class Run:
         if mask is not None and layer.takes("mask"):
             kwargs["mask"] = mask
         y = layer.compute(self.own(layer), args, kwargs, Context(path=path, run=self))
-        if layer.makes_mask or layer.supports_masking:
+        if self.mask_of(y) is not None:
+            pass  # layers inside have said which steps count
+        elif layer.makes_mask or layer.supports_masking:
             self.set_mask(y, layer.compute_mask(x, mask))
         elif mask is not None and not layer.takes("mask") and any(m is not None for m in tree.leaves([mask])):
             _say_dropped(layer)
@@ -311,7 +334,15 @@ here = _Here()
 
 _NOTHING: dict[str, Any] = {}
 
+_remembered: dict[int, tuple[weakref.ref[Any], Any]] = {}
+"""id -> the array and its mask, for arrays that a run has returned."""
+
 _dropped: set[str] = set()
+
+
+def _forget(place: int, _: Any) -> None:
+    """The array with this id is gone."""
+    _remembered.pop(place, None)
 
 
 def _say_dropped(layer: Layer) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from neuroloom import engines
 from neuroloom.engines import Windows
 from neuroloom.errors import ShapeError
+from neuroloom.ops import array
 from neuroloom.ops.graph import op
 from neuroloom.typing import Array, Key
 
@@ -156,6 +157,27 @@ def dropout(x: Array, rate: float, key: Key) -> Array:
     engine = engines.of(x)
     keep = engine.uniform(key, tuple(x.shape)) >= rate
     return engine.xp.where(keep, x / (1 - rate), 0 * x)
+
+
+def sum_where(mask: Array, values: Array, what: str) -> tuple[Array, Array]:
+    """The sum of the values where a mask of their first axes is true, and their number.
+
+    >>> import numpy as np
+    >>> total, count = sum_where(np.array([True, False]), np.array([[1.0, 2.0], [3.0, 4.0]]), "the values")
+    >>> float(total), float(count)
+    (3.0, 2.0)
+    """
+    given, shape = tuple(mask.shape), tuple(values.shape)
+    if given != shape[: len(given)]:
+        raise ShapeError(
+            f"The output has a mask of shape {given}, which does not fit {what} of shape {shape}. A mask says for each "
+            f"step of the output whether it counts; let a layer before the output end it (return_sequences=False, "
+            f"pooling), or return one value for each step."
+        )
+    counts = array.not_equal(array.reshape(mask, given + (1,) * (len(shape) - len(given))), 0)
+    dtype = engines.of(values).dtype_name(values)
+    number = array.sum(array.cast(counts, dtype if "float" in dtype else "float32")) * math.prod(shape[len(given) :])
+    return array.sum(array.where(counts, values, array.zeros_like(values))), number
 
 
 # ------------------------------------------------------------------------------------------- sliding windows

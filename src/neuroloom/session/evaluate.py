@@ -98,7 +98,9 @@ class Run:
         weights = tree.from_items([(path, self.state[v]) for path, v in variables.items()])
         run = layers.Run(self.training, self._layer_key(node) if self.training else None)
         args, kwargs = substitute(self.values, node.args), substitute(self.values, node.kwargs)
+        run.recall(args)
         value = run.apply(node.call, weights, args, kwargs)
+        run.remember(value)
         for path, new in run.updates.items():
             self.change(variables[path], new, node.number)
         return value

@@ -152,18 +152,21 @@ class Task:
         return total, losses, self._sums(batch, outputs)
 
     def _forward(self, params: Tree, frozen: Tree, batch: Tree, run: Run) -> tuple[Array, Any]:
-        """Total loss; the losses of the outputs that have one; the outputs that have metrics, not activated yet."""
+        """Total loss; the losses of the outputs that have one; the outputs that have metrics, not activated yet, and
+        their masks.
+        """
         dtype = self.precision if run.training else "float32"
         weights = tree.from_items([*self._in(dtype, params).items(), *self._in(dtype, frozen).items()])
         raw = tree.leaves(run.apply(self.network, weights, (inputs_of(self.network, batch["x"], dtype),)))
+        masks = [run.mask_of(output) for output in raw]
         raw = raw if dtype == "float32" else [ops.cast(output, "float32") for output in raw]
         total, losses, outputs = self._penalty(params) + sum(run.losses), [], []
-        for target, ending, y, output in zip(self.targets, self.endings, batch["y"], raw, strict=True):
+        for target, ending, y, output, mask in zip(self.targets, self.endings, batch["y"], raw, masks, strict=True):
             if target.loss is not None:
                 values = getattr(target.loss, "logit_values" if ending else "values")
-                losses.append(reduce(values(y, output), batch["weight"]))
+                losses.append(reduce(values(y, output), batch["weight"], mask))
                 total = total + target.weight * losses[-1]
-            outputs.append(output if target.metrics else None)
+            outputs.append((output, mask) if target.metrics else None)
         return total, (losses, outputs)
 
     def _in(self, dtype: str, weights: Tree) -> Tree:
@@ -186,11 +189,14 @@ class Task:
 
     def _sums(self, batch: Tree, outputs: list[Any]) -> list[list[Any]]:
         """For each output, the sums of one batch for each of its metrics."""
-        sums = []
+        sums: list[list[Any]] = []
         for target, ending, y, output in zip(self.targets, self.endings, batch["y"], outputs, strict=True):
-            if ending and target.metrics:
-                output = activations.get(ending)(output)
-            sums.append([metric.batch(y, output) for _, metric in target.metrics])
+            if output is None:
+                sums.append([])
+                continue
+            value, mask = output
+            value = activations.get(ending)(value) if ending else value
+            sums.append([metric.batch(y, value, mask) for _, metric in target.metrics])
         return sums
 
     def _log(self, state: Tree, total: Array, losses: Any, sums: Any, batch: Tree) -> tuple[Tree, list[Array]]:
