@@ -256,7 +256,7 @@ def rebuilt(raw, change=lambda entries: None, record=lambda record: None, sign=T
 
 
 def first_layer(record):
-    return record["model"]["network"]["layers"][0]
+    return record["model"]["config"]["network"]["layers"][0]
 
 
 def put(*path_and_value):
@@ -271,14 +271,14 @@ def put(*path_and_value):
     return change
 
 
-LAYER = ("model", "network", "layers", 0)
-NODES = ("model", "network", "nodes")
+LAYER = ("model", "config", "network", "layers", 0)
+NODES = ("model", "config", "network", "nodes")
 RECORDS = {
     "unknown layer": (put(*LAYER, "class", "Dens"), r"Unknown layer 'Dens'. Did you mean 'dense'"),
     "dotted layer": (put(*LAYER, "class", "os.system"), r"Unknown layer 'os.system'"),
     "dunder": (put(*LAYER, "class", "__class__"), r"Unknown layer '__class__'"),
     "other kind": (put(*LAYER, "class", "Adam"), r"Unknown layer 'Adam'"),
-    "unknown model": (put("model", "class", "Evil"), r"configuration cannot be used: 'Evil'"),
+    "unknown model": (put("model", "class", "Evil"), r"configuration cannot be used: The class 'Evil' of the model is not known"),
     "unknown field": (put(*LAYER, "config", "unitz", 3), r"no argument 'unitz'. Did you mean 'units'"),
     "huge": (put(*LAYER, "config", "units", 2_000_000_000), r"does not fit the model.*'dense/kernel' has shape \(2, 3\)"),
     "negative": (put(*LAYER, "config", "units", -1), r"units to be a positive whole number, received -1"),
@@ -289,9 +289,9 @@ RECORDS = {
     "code": (put(*LAYER, "config", "activation", "lambda x: x"), r"(?i)unknown activation 'lambda x: x'"),
     "path in a name": (put(*LAYER, "name", "../x"), r"does not fit the model"),
     "config is a list": (put(*LAYER, "config", [1]), r"configuration cannot be used"),
-    "layers are a number": (put("model", "network", "layers", 5), r"configuration cannot be used"),
+    "layers are a number": (put("model", "config", "network", "layers", 5), r"configuration cannot be used"),
     "model is a list": (put("model", [1, 2]), r"configuration cannot be used"),
-    "nodes are text": (put("model", "network", "nodes", "abc"), r"configuration cannot be used"),
+    "nodes are text": (put("model", "config", "network", "nodes", "abc"), r"configuration cannot be used"),
     "cycle": (put(*NODES, 1, "args", [{"node": 2}]), r"configuration cannot be used"),
     "index": (put(*NODES, 1, "layer", 77), r"configuration cannot be used"),
     "unknown operation": (put(*NODES, 1, {"op": "eval", "args": ["1"], "kwargs": {}}), r"Unknown operation 'eval'"),
