@@ -57,6 +57,8 @@ _OBJECTS = {
     "Input": "neuroloom.layers",
     "Model": "neuroloom.models",
     "Sequential": "neuroloom.models",
+    "Learner": "neuroloom.models",
+    "Move": "neuroloom.models",
     "load_model": "neuroloom.models",
     "fit_many": "neuroloom.models",
     "population": "neuroloom.models",
@@ -69,7 +71,7 @@ _OBJECTS = {
 __all__ = [
     "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers",
     "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session",
-    "utils", "engine", "use", "Input", "Model", "Sequential", "load_model",
+    "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
     "fit_many", "population", "cross_validate", "grid_search", "random_search", "ensemble",
 ]  # fmt: skip
 

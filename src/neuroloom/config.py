@@ -446,6 +446,10 @@ def get(kind: str, spec: Any) -> Any:
     )
 
 
+READERS: dict[str, Any] = {}
+"""What makes a model of its JSON value; the models' own part of the package says it."""
+
+
 class _Sharing(threading.local):
     """Layers that a configuration has written, and read, so far; None outside `sharing`."""
 
@@ -501,6 +505,8 @@ def to_json(value: Any) -> Any:
     """A JSON value for a field: objects become {"kind", "class", "config"}; tuples become lists."""
     if isinstance(value, Configured):
         return {"kind": value.kind, **object_json(value)}
+    if hasattr(type(value), "__layer__"):
+        return {"model": value.to_json()}
     if isinstance(value, list | tuple):
         return [to_json(v) for v in value]
     if isinstance(value, dict):
@@ -521,6 +527,8 @@ def from_json(value: Any) -> Any:
         if value["kind"] not in REGISTRIES:
             raise UnknownNameError(f"Unknown kind {value['kind']!r}. {nearest(str(value['kind']), REGISTRIES)}")
         return object_from_json(value["kind"], value)
+    if isinstance(value, dict) and set(value) == {"model"}:
+        return READERS["model"](value["model"])
     if isinstance(value, list):
         return tuple(from_json(v) for v in value)
     if isinstance(value, dict):

@@ -414,14 +414,14 @@ class Model(Structure):
         rows = make_rows(self.network, task.targets, x, y, sample_weight)
         if validation_split:
             rows, rest = train_validation_split(rows, validation_split)
-            held_out = _Rows(rest)
+            held_out = CheckedRows(rest)
         return class_weighted(self.network, rows, class_weight), held_out
 
     def _batches(self, source: Any, class_weight: Any, patience: Callable[[], None] = lambda: None) -> Iterable[Tree]:
         """Checked rows of each batch; a Sequential learns its input's shape from the first."""
         self._compiled()
         head, source = first_of(source)
-        self._build_for(parts(head)[0])
+        self._first_batch(head)
 
         def convert(batch: Any) -> Tree:
             patience()
@@ -429,10 +429,16 @@ class Model(Structure):
 
         return converted(source, convert)
 
+    def _first_batch(self, head: Any) -> None:
+        self._build_for(parts(head)[0])
+
     def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
         x, y, weight = parts(batch)
         rows = make_rows(self.network, self._make_task().targets, x, y, weight)
         return class_weighted(self.network, rows, class_weight)
+
+    def _checked_rows(self, x: Any, y: Any, weight: Any, prefix: str) -> Tree:
+        return make_rows(self.network, self._make_task().targets, x, y, weight, prefix=prefix)
 
     def _validation(
         self, engine: Engine, data: Any, batch_size: int, steps: int | None, verbose: int | str
@@ -442,11 +448,11 @@ class Model(Structure):
         if gives_batches(data):
             patience = Patience(data, steps, verbose, "validation_steps")
             return self._test(engine, BatchFeed(engine, self._batches(data, None, patience), steps))
-        if isinstance(data, _Rows):
+        if isinstance(data, CheckedRows):
             rows = data.rows
         elif isinstance(data, list | tuple) and len(data) in (2, 3):
             x, y, weight = parts(data)
-            rows = make_rows(self.network, self._make_task().targets, x, y, weight, prefix="validation ")
+            rows = self._checked_rows(x, y, weight, "validation ")
         else:
             raise DataError("validation_data expected a tuple (x, y) or (x, y, sample_weight).")
         return self._test(engine, ArrayFeed(engine, rows, batch_size, steps=steps))
@@ -458,17 +464,21 @@ class Model(Structure):
         self._draw()
 
         def test() -> Logs:
-            params, frozen = self._split(engine)
-            state, fixed = {"metrics": task.fresh_metrics(engine)}, {"params": params, "frozen": frozen}
+            state, fixed = {"metrics": task.fresh_metrics(engine)}, self._fixed(engine)
             *_, (_, last) = runner.epoch(state, fixed, feed, 0, engine.key(0))
             return dict(zip(task.columns, last.rows[-1].tolist(), strict=True))
 
         return test
 
+    def _fixed(self, engine: Engine) -> Tree:
+        """What an evaluation does not change."""
+        params, frozen = self._split(engine)
+        return {"params": params, "frozen": frozen}
+
     def _explain(self, engine: Engine, task: Task, batch: Tree, after: Tree) -> str:
         """Which layer, gradient or weight is not finite, for a batch on the device and the state after its step."""
         params, frozen = self._split(engine)
-        bad = _not_finite(engine, {**params, **frozen})
+        bad = not_finite(engine, {**params, **frozen})
         if bad:
             return f"The weight {bad!r} was not finite before."
         key = engine.fold_in(engine.key(self._seed), int(self._step))
@@ -477,10 +487,10 @@ class Model(Structure):
         if run.found:
             return f"The first layer whose output is not finite: {run.found!r}."
         plain = replace(task, optimizer=SGD()).detached()  # an optimizer may clip gradients
-        gradient = _not_finite(engine, plain._learn(params, frozen, batch, key)[0])
+        gradient = not_finite(engine, plain._learn(params, frozen, batch, key)[0])
         if gradient:
             return f"All layers' outputs are finite, the gradient of the weight {gradient!r} is not."
-        weight = _not_finite(engine, {**after["params"], **after["frozen"]})
+        weight = not_finite(engine, {**after["params"], **after["frozen"]})
         if weight:
             return f"All layers' outputs and gradients are finite, the new value of the weight {weight!r} is not."
         return "All layers' outputs are finite."
@@ -574,8 +584,11 @@ class Model(Structure):
             extra: JSON values of the caller's to keep with the model; `files.read_record(path)["extra"]` gives them
                 back.
         """
-        record = {"model": self.to_json(), "compile": self._plan and self._plan.to_json(), "extra": extra or {}}
+        record = {"model": self.to_json(), "compile": self._compile_json(), "extra": extra or {}}
         files.write(_checked("path", path, config.File()), self.weights, record)
+
+    def _compile_json(self) -> dict[str, Any] | None:
+        return self._plan and self._plan.to_json()
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights alone, by path."""
@@ -587,12 +600,12 @@ class Model(Structure):
         self.set_weights(files.read_weights(_checked("path", path, config.File()), shapes))
 
 
-def _not_finite(engine: Engine, arrays: Mapping[str, Array]) -> str | None:
+def not_finite(engine: Engine, arrays: Mapping[str, Array]) -> str | None:
     """The first path whose array is not finite."""
     return next((path for path, a in arrays.items() if not np.isfinite(engine.to_numpy(a)).all()), None)
 
 
-class _Rows:
+class CheckedRows:
     """Rows that have been checked already."""
 
     def __init__(self, rows: Tree) -> None:

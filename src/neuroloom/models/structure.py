@@ -338,9 +338,13 @@ class Structure:
     def from_json(made: dict[str, Any]) -> Any:
         """The model that `to_json` described, with fresh weights."""
         model = class_named(made["class"]).from_config(made["config"])
-        if "inputs" in made:
-            model._build_for(_inputs_from_json(made["inputs"]["x"]))
+        model._read(made)
         return model
+
+    def _read(self, made: dict[str, Any]) -> None:
+        """What `to_json` kept beside the configuration."""
+        if "inputs" in made:
+            self._build_for(_inputs_from_json(made["inputs"]["x"]))
 
     def to_json(self) -> dict[str, Any]:
         """What a model file keeps of the structure."""
@@ -354,6 +358,9 @@ class Structure:
             return f"<{type(self).__name__}, input shape unknown>"
         ends = f"{_shown(self.input_shape)} -> {_shown(self.output_shape)}"
         return f"<{type(self).__name__} {ends}, {self.count_params():,} parameters>"
+
+
+config.READERS["model"] = Structure.from_json
 
 
 def _inputs_from_json(made: Any) -> Any:

@@ -90,7 +90,7 @@ class Task:
 
     def fresh_metrics(self, engine: Engine) -> Tree:
         """The metric state at the start of an epoch, for the engine in use: means of losses, and each metric's own."""
-        means = [_Mean.init(engine) for _ in range(1 + len(self._parts))]
+        means = [Mean.init(engine) for _ in range(1 + len(self._parts))]
         states = [[metric.init() for _, metric in t.metrics] for t in self.targets]
         return {"means": means, "metrics": states}
 
@@ -202,7 +202,7 @@ class Task:
     def _log(self, state: Tree, total: Array, losses: Any, sums: Any, batch: Tree) -> tuple[Tree, list[Array]]:
         n = tree.first(batch["x"]).shape[0]
         parts = losses if self._parts else []
-        means = [_Mean.update(s, v, n) for s, v in zip(state["means"], [total, *parts], strict=True)]
+        means = [Mean.update(s, v, n) for s, v in zip(state["means"], [total, *parts], strict=True)]
         row = [mean["mean"] for mean in means]
         metrics = []
         for target, states, batches in zip(self.targets, state["metrics"], sums, strict=True):
@@ -212,7 +212,7 @@ class Task:
         return {"means": means, "metrics": metrics}, row
 
 
-class _Mean:
+class Mean:
     """A running mean over samples: m ← m + (batch mean - m) n / N, exact for any number of samples."""
 
     @staticmethod

@@ -1,0 +1,297 @@
+"""Learners: networks with losses of a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from neuroloom import config, engines, optimizers, tree
+from neuroloom.data.sources import as_arrays, check_finite, sample_count, train_validation_split
+from neuroloom.engines import Engine, Spec
+from neuroloom.errors import ConfigurationError, DataError, nearest
+from neuroloom.layers import Layer
+from neuroloom.layers.parts import Version, attribute_signature, copied, layers_in
+from neuroloom.models.model import CheckedRows, Model, not_finite
+from neuroloom.ops import draws
+from neuroloom.training.batches import parts
+from neuroloom.training.learner import LossLayer, Move, Moves, traced
+from neuroloom.training.plan import Plan
+from neuroloom.training.rows import weight_row
+from neuroloom.typing import Array, Tree
+
+__all__ = ["Learner", "Move"]
+
+
+class Learner(Model):
+    """Networks, and losses that make them learn.
+
+    A subclass defines `loss(nets, batch, ctx)`, which returns a scalar, or a scalar and a dict of scalars to log:
+
+        class Autoencoder(nl.Learner):
+            def loss(self, nets, batch, ctx):
+                restored = nets.decoder(nets.encoder(batch.x))
+                return ops.mean((restored - batch.x) ** 2)
+
+        learner = Autoencoder(encoder=encoder, decoder=decoder)
+        learner.compile("adam")
+        learner.fit(x, epochs=10)
+
+    `nets` has the networks as attributes; `batch.x`, `batch.y` and `batch.weight` are as `fit` was given them; `ctx` has
+    `training` and random numbers that are equal on every engine: `ctx.normal(shape)`, `ctx.uniform(shape)`. The loss
+    runs inside the compiled step, so it uses the functions of `neuroloom.ops`.
+
+    With several losses a subclass lists its `moves`, which are taken in this order on each batch:
+
+        class GAN(nl.Learner):
+            moves = [Move("critic", times=5), Move("generator")]
+
+            def critic_loss(self, nets, batch, ctx): ...
+            def generator_loss(self, nets, batch, ctx): ...
+
+    Each move has an optimizer of its own: `compile({"critic": "rmsprop", "generator": "adam"})`. Fit, evaluate,
+    callbacks, the history and saving are those of `Model`. The names of networks are the attributes under which they
+    are kept.
+
+    Args:
+        name: of the learner.
+        networks: models and layers by name.
+    """
+
+    moves: ClassVar[list[Move] | tuple[Move, ...]] = ()
+
+    def __init__(self, name: str | None = None, **networks: Any) -> None:
+        self._network = None
+        self._begin(name)
+        self._rules: dict[str, Any] = {}
+        self._like: Tree = None
+        self._frame = frozenset((*vars(self), "_frame", "_arguments", "_losses"))
+        vars(self).setdefault("_arguments", dict(networks))
+        vars(self)["_losses"] = LossLayer(self)
+        self._losses.cell.specs, self._losses.cell.traced = {}, True
+        for key, value in sorted(networks.items()):  # a file does not keep the order
+            if next(layers_in(value), None) is None and not hasattr(type(value), "__layer__"):
+                raise ConfigurationError(f"{type(self).__name__} expected {key} to be a network, received {value!r}.")
+            setattr(self, key, value)
+
+    def loss(self, nets: Any, batch: Any, ctx: Any) -> Any:
+        """The loss of a batch, a scalar; or the loss and a dict of scalars to log."""
+        raise ConfigurationError(f"{type(self).__name__} does not define loss(self, nets, batch, ctx).")
+
+    # ---------------------------------------------------------------------------------------------- structure
+
+    @property
+    def network(self) -> Any:
+        """The losses as a layer that holds all networks."""
+        return vars(self)["_losses"]
+
+    def networks(self) -> dict[str, Layer]:
+        """The networks by name, as far as they exist."""
+        found: dict[str, Layer] = {}
+        for name, value in self.attributes().items():
+            inner = list(dict.fromkeys(layers_in(value)))
+            if len(inner) == 1:
+                found[name] = inner[0]
+            else:
+                found |= {f"{name}_{i}": layer for i, layer in enumerate(inner)}
+        return found
+
+    def structure_signature(self) -> Any:
+        """Equal for learners of equal class whose attributes are equal."""
+        return type(self), attribute_signature(self.attributes())
+
+    def __layer__(self) -> Layer | None:
+        layer: Layer = self.network
+        return layer
+
+    def __copied__(self, memo: dict[int, Any], number: Callable[[Any], Any] | None) -> Any:
+        made = super().__copied__(memo, number)
+        for name, value in self.attributes().items():
+            vars(made)[name] = copied(value, memo, number)
+        return made
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The networks."""
+        return list(self.networks().values())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {', '.join(self.networks()) or 'no networks yet'}>"
+
+    # ---------------------------------------------------------------------------------------------- compiling
+
+    def compile(self, optimizer: Any = "adam") -> None:  # type: ignore[override]
+        """Say how the networks learn.
+
+        Args:
+            optimizer: an object or a name; for several moves one for all, or a dict by the move's name.
+
+        Raises:
+            ConfigurationError: a move without an optimizer, or an optimizer without a move.
+        """
+        names = [move.name for move in self._moves()]
+        given = optimizer if isinstance(optimizer, Mapping) else dict.fromkeys(names, optimizer)
+        for name in given:
+            if name not in names:
+                raise ConfigurationError(f"compile names the move {name!r}. {nearest(str(name), names)}")
+        for name in names:
+            if name not in given:
+                raise ConfigurationError(f"compile expected an optimizer for the move {name!r}.")
+        self._rules = {name: optimizers.get(given[name]) for name in names}
+        self._plan = Plan(self._rules[names[0]], None, None, None, "float32")
+        self._forget_training()
+
+    def _moves(self) -> tuple[Move, ...]:
+        if not type(self).moves:
+            return (Move("loss", trains=(), loss="loss"),)
+        moves = tuple(type(self).moves)
+        for move in moves:
+            if not isinstance(move, Move):
+                raise ConfigurationError(f"{type(self).__name__}.moves expected Move objects, received {move!r}.")
+            for name in move.networks:
+                if name not in self.networks() and name not in self.attributes():
+                    raise ConfigurationError(
+                        f"The move {move.name!r} trains {name!r}. {nearest(name, self.attributes())}"
+                    )
+            if not hasattr(self, move.method):
+                raise ConfigurationError(f"{type(self).__name__} has no method {move.method!r} for a move's loss.")
+        return moves
+
+    def _make_task(self) -> Any:
+        self._compiled()
+        if self._like is None:
+            raise ConfigurationError(f"{type(self).__name__} has not seen data yet. Call fit first.")
+        if self._task is None or self._task_version != Version.now:
+            moves = self._moves()
+            made = Moves(self.network, moves, tuple(self._rules[move.name] for move in moves), self._like)
+            found = traced(made, 2)
+            if self._task is None or self._task.signature() != found.signature():
+                self._task = found  # type: ignore[assignment]
+            self._task_version = Version.now
+        return self._task
+
+    # ----------------------------------------------------------------------------------------------- training
+
+    def _build_for(self, x: Any) -> None:
+        """Networks find their weights when the first batch is traced."""
+
+    def _rows(self, x: Any, y: Any, weight: Any, prefix: str = "") -> Tree:
+        """Checked rows, and the structure in which they were given."""
+        data = {"x": as_arrays(x, name=f"{prefix}x"), "y": None if y is None else as_arrays(y, name=f"{prefix}y")}
+        n = sample_count(**{name: part for name, part in data.items() if part is not None})
+        for name, part in data.items():
+            for array in tree.leaves([part]):
+                if array.dtype.kind == "f":
+                    check_finite(f"{prefix}{name}", array, None, 0, None, np.vdot)
+        row = weight_row(weight, n)
+        like = tree.map(_spec, {**data, "weight": row})
+        if self._like is None or [*tree.items(like)] != [*tree.items(self._like)]:
+            self._like, self._task = like, None
+        return {"x": tree.leaves([data["x"]]), "y": tree.leaves([data["y"]]), "weight": row}
+
+    def _training_rows(
+        self, x: Any, y: Any, sample_weight: Any, class_weight: Any, validation_split: float
+    ) -> tuple[Tree, Any]:
+        if x is None:
+            raise DataError("Expected x, or a generator of batches.")
+        if class_weight is not None:
+            raise ConfigurationError("A learner has no classes; give sample_weight instead of class_weight.")
+        self._compiled()
+        rows, held_out = self._rows(x, y, sample_weight), None
+        if validation_split:
+            rows, rest = train_validation_split(rows, validation_split)
+            held_out = CheckedRows(rest)
+        return rows, held_out
+
+    def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
+        x, y, weight = parts(batch) if isinstance(batch, tuple | list) and len(batch) > 1 else (batch, None, None)
+        return self._rows(x, y, weight)
+
+    def _first_batch(self, head: Any) -> None:
+        self._batch_rows(head, None)
+
+    def _checked_rows(self, x: Any, y: Any, weight: Any, prefix: str) -> Tree:
+        return self._rows(x, y, weight, prefix)
+
+    def _training_state(self, engine: Engine, task: Any) -> Tree:
+        self._draw()
+        params, frozen = self._split(engine)
+        slots = task.init_slots(params)
+        if self._slots is not None:
+            for name, kept in self._slots.items():
+                for slot, arrays in kept.items():
+                    known = {path: engine.asarray(a) for path, a in arrays.items() if path in slots[name][slot]}
+                    slots[name][slot] = {**slots[name][slot], **known}
+        self._replaced = False
+        step = engine.scalar(int(self._step), "int32")
+        return {"params": params, "frozen": frozen, "slots": slots, "step": step, "words": self._words(engine)}
+
+    def _words(self, engine: Engine) -> Array:
+        return engine.asarray(draws.key(self._seed, "loss"))
+
+    def _fixed(self, engine: Engine) -> Tree:
+        return {**super()._fixed(engine), "words": self._words(engine)}
+
+    def _draw(self) -> None:
+        self._make_task()
+        self.network.initialize(self._seed, "")
+
+    def _explain(self, engine: Engine, task: Any, batch: Tree, after: Tree) -> str:
+        params, frozen = self._split(engine)
+        bad = not_finite(engine, {**params, **frozen}) or not_finite(engine, {**after["params"], **after["frozen"]})
+        return f"The weight {bad!r} is not finite." if bad else "A loss is not finite."
+
+    def _engine(self, name: str | None, x: Any, batch_size: int) -> Engine:
+        return engines.resolve(None if name == "auto" else name)
+
+    def _say_faster(self, engine: Engine, batch_size: int) -> None:
+        """The table of speeds knows no learners."""
+
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        """A learner has no output of its own; its networks have: `learner.decoder.predict(z)`."""
+        raise ConfigurationError(
+            f"{type(self).__name__} has no output of its own. Call predict of one of its networks: "
+            f"{', '.join(self.networks())}."
+        )
+
+    # -------------------------------------------------------------------------------------------------- files
+
+    def get_config(self) -> dict[str, Any]:
+        return {name: config.to_json(value) for name, value in vars(self).get("_arguments", {}).items()}
+
+    @classmethod
+    def from_config(cls, structure: dict[str, Any]) -> Any:
+        return cls(**{name: config.from_json(value) for name, value in structure.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        with config.sharing():
+            made = {"class": type(self).__name__, "config": self.get_config()}
+        if self._like is not None:
+            made["like"] = tree.map(lambda spec: [list(spec.shape[1:]), spec.dtype], self._like)
+        return made
+
+    def _compile_json(self) -> dict[str, Any] | None:
+        return {"optimizer": config.to_json(self._rules)} if self._rules else None
+
+    def _read(self, made: dict[str, Any]) -> None:
+        if "like" in made:
+            self._like = {name: _like_from_json(part) for name, part in made["like"].items()}
+            moves = self._moves()
+            rules = tuple(optimizers.get("sgd") for _ in moves)
+            traced(Moves(self.network, moves, rules, self._like), 2)  # the networks find their weights
+
+
+def _like_from_json(made: Any) -> Any:
+    if made is None:
+        return None
+    if isinstance(made, dict):
+        return {name: _like_from_json(part) for name, part in made.items()}
+    if len(made) == 2 and isinstance(made[1], str):
+        return Spec((1, *made[0]), made[1])
+    return [_like_from_json(part) for part in made]
+
+
+def _spec(array: Any) -> Spec:
+    dtype = "float32" if array.dtype.kind == "f" else "bool" if array.dtype.kind == "b" else "int32"
+    return Spec((1, *array.shape[1:]), dtype)
