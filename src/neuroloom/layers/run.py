@@ -197,7 +197,7 @@ class Run:
             assert self._parts is not None
             place = self._weights
             for key in self._parts.keys[layer]:
-                place = place[key] if key in place else _NOTHING
+                place = place.get(key, _NOTHING)
             found = Weights(place)
         self._own[layer] = found
         return found
