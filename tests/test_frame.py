@@ -15,7 +15,7 @@ X = rng.normal(size=(48, 5)).astype("float32")
 Y = (X @ rng.normal(size=(5, 1)) + 0.3).astype("float32")
 
 
-class Residual(layers.Layer):
+class Skip(layers.Layer):
     """x + f(x)."""
 
     inner: layers.Layer
@@ -24,7 +24,7 @@ class Residual(layers.Layer):
         return x + self.inner(x)
 
 
-class Scale(layers.Layer):
+class PerFeature(layers.Layer):
     """One factor per feature, as a Keras program writes it."""
 
     def __init__(self, start=1.0, **kwargs):
@@ -44,7 +44,7 @@ class Tower(layers.Layer):
     def __init__(self, width, depth=2, **kwargs):
         super().__init__(**kwargs)
         self.blocks = [layers.Dense(width, activation="tanh") for _ in range(depth)]
-        self.ends = {"scale": Scale(0.5), "bias": layers.Dense(width, use_bias=True)}
+        self.ends = {"scale": PerFeature(0.5), "bias": layers.Dense(width, use_bias=True)}
         self.chain = nl.Sequential([layers.Dense(3, activation="relu"), layers.Dense(width)])
 
     def call(self, x, training=None):
@@ -60,7 +60,7 @@ class TwoBranch(nl.Model):
         super().__init__(**kwargs)
         self.left = layers.Dense(width, activation="relu")
         self.right = Tower(width)
-        self.blocks = [Residual(layers.Dense(width, activation="tanh")) for _ in range(2)]
+        self.blocks = [Skip(layers.Dense(width, activation="tanh")) for _ in range(2)]
         self.out = layers.Dense(1)
 
     def call(self, inputs, training=None, mask=None):
@@ -71,14 +71,12 @@ class TwoBranch(nl.Model):
 
 
 def sequential():
-    return nl.Sequential(
-        [Residual(layers.Dense(5, activation="tanh")), Residual(Scale(0.5)), Tower(4), layers.Dense(1)]
-    )
+    return nl.Sequential([Skip(layers.Dense(5, activation="tanh")), Skip(PerFeature(0.5)), Tower(4), layers.Dense(1)])
 
 
 def functional():
     x = nl.Input((5,))
-    return nl.Model(x, layers.Dense(1)(Tower(4)(Residual(Residual(layers.Dense(5)))(x))))
+    return nl.Model(x, layers.Dense(1)(Tower(4)(Skip(Skip(layers.Dense(5)))(x))))
 
 
 MODELS = {"sequential": sequential, "functional": functional, "class": TwoBranch}
@@ -128,9 +126,7 @@ def test_a_chunk_of_a_written_model_is_one_program():
 
 
 def test_outputs_are_those_of_the_formula():
-    model = compiled(
-        lambda: nl.Sequential([Residual(Scale(0.25)), Residual(layers.Dense(5, kernel_initializer="ones"))])
-    )
+    model = compiled(lambda: nl.Sequential([Skip(PerFeature(0.25)), Skip(layers.Dense(5, kernel_initializer="ones"))]))
     x = X[:4].astype("float64")
     inner = 1.25 * x
     assert_close(model.predict(X[:4]), inner + inner.sum(axis=1, keepdims=True), terms=20)
@@ -143,9 +139,9 @@ def test_paths_follow_the_nesting():
     model = compiled(sequential)
     model.build((None, 5))
     assert list(specs_of(model.network)) == [
-        "residual/dense/kernel", "residual/dense/bias", "residual_1/scale/factor",
-        "tower/dense/kernel", "tower/dense/bias", "tower/dense_1/kernel", "tower/dense_1/bias", "tower/scale/factor",
-        "tower/dense_2/kernel", "tower/dense_2/bias",
+        "skip/dense/kernel", "skip/dense/bias", "skip_1/per_feature/factor",
+        "tower/dense/kernel", "tower/dense/bias", "tower/dense_1/kernel", "tower/dense_1/bias",
+        "tower/per_feature/factor", "tower/dense_2/kernel", "tower/dense_2/bias",
         "tower/network/dense/kernel", "tower/network/dense/bias", "tower/network/dense_1/kernel",
         "tower/network/dense_1/bias", "dense/kernel", "dense/bias",
     ]  # fmt: skip
@@ -169,22 +165,22 @@ def test_nested_dicts_of_weights():
 
 def test_a_layer_at_two_places_has_one_set_of_weights():
     shared = layers.Dense(5)
-    model = compiled(lambda: nl.Sequential([Residual(shared), Residual(shared), layers.Dense(1)]))
+    model = compiled(lambda: nl.Sequential([Skip(shared), Skip(shared), layers.Dense(1)]))
     model.build((None, 5))
-    assert list(model.weights) == ["residual/dense/kernel", "residual/dense/bias", "dense/kernel", "dense/bias"]
+    assert list(model.weights) == ["skip/dense/kernel", "skip/dense/bias", "dense/kernel", "dense/bias"]
     assert model.count_params() == 30 + 6
     assert parts_of(model.network).shared
 
 
 def test_weights_of_a_layer_are_read_and_written():
-    layer = Residual(layers.Dense(5))
+    layer = Skip(layers.Dense(5))
     layer(X)
     kernel, bias = layer.get_weights()
     assert kernel.shape == (5, 5) and bias.shape == (5,)
     layer.set_weights([np.zeros((5, 5)), np.ones(5)])
     np.testing.assert_array_equal(layer(X), X + 1)
     assert [v.path for v in layer.trainable_variables] == ["dense/kernel", "dense/bias"]
-    with pytest.raises(ShapeError, match="Residual has 2 weights, received 1"):
+    with pytest.raises(ShapeError, match="Skip has 2 weights, received 1"):
         layer.set_weights([kernel])
 
 

@@ -14,6 +14,7 @@ import neuroloom as nl
 from nets import NETS, binary, data, net, same, small
 from neuroloom import config, plots
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
+from neuroloom.layers.parts import specs_of
 from neuroloom.models import Population, together
 from neuroloom.models.members import cell, text_table
 from neuroloom.plots import style
@@ -348,7 +349,7 @@ def test_lifting_reaches_models_inside_models():
     model.compile("sgd", "mse")
     assert lifting.parted(model._make_task())[1] == [0.3, 0.4]
     model._draw()
-    assert lifting.without(model._make_task()).network.weights().keys() == model.network.weights().keys()
+    assert lifting.without(model._make_task()).network.weights.keys() == model.network.weights.keys()
 
 
 # -------------------------------------------------------------------------------------------------- stopping, failing
@@ -480,7 +481,7 @@ def test_numbers_are_put_into_a_model_whose_builder_takes_none():
     assert same(model, before)  # weights that it had already stay
     assert model.optimizer.learning_rate == 0.25 and model.optimizer.momentum == 0.9
     assert [layer.rate for layer in model.layers[0].layers.values() if isinstance(layer, L.Dropout)] == [0.75]
-    penalties = {path: w.regularizer for path, (w, _) in model.network.weights().items() if w.regularizer}
+    penalties = {path: w.regularizer for path, (w, _) in specs_of(model.network).items() if w.regularizer}
     assert {path.split("/", 1)[-1] if "inside" in path else path: p.l2 for path, p in penalties.items()} == {
         "inside/kernel": 0.125,
         "last/kernel": 0.125,

@@ -74,7 +74,7 @@ CALLS = {
     "fit_many(epoch)": (lambda: nl.fit_many([line()], X, Y, epoch=3), ConfigurationError, "fit_many has no argument 'epoch'. Did you mean 'epochs'?"),
     "population(seed)": (lambda: nl.population(line, 3, seed=[1]), ConfigurationError, "population has no argument 'seed'. Did you mean 'seeds'?"),
     "an argument missing": (lambda: nl.fit_many([line()]), ConfigurationError, "fit_many needs the argument 'x'."),
-    "a layer without input": (lambda: layers.Dense(3)(), ConfigurationError, "Dense needs the argument 'x'."),
+    "a layer without input": (lambda: layers.Dense(3)(), ConfigurationError, "Dense was called without inputs. Write layer(x)."),
     "a model without input": (lambda: line()(), ConfigurationError, "Sequential needs the argument 'x'."),
     "a loss without predictions": (lambda: losses.MeanSquaredError()(Y), ConfigurationError, "MeanSquaredError needs the argument 'y_pred'."),
     "too many arguments": (lambda: line().predict(X, 1, 0, 1, None, 9), ConfigurationError, "predict takes at most 5 arguments by their places (x, batch_size, verbose, steps, engine), received 6."),

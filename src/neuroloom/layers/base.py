@@ -470,12 +470,18 @@ class Layer(Configured, kind="layer"):
     def arrays(self, engine: Engine | None = None) -> Tree:
         """The weights, and those of all layers inside, as arrays of an engine (None: of whichever used them last)."""
         found: dict[str, Any] = {}
-        for layer, keys in parts_of(self).keys.items():
-            if layer.specs or not keys:
-                place = found
-                for key in keys:
-                    place = place.setdefault(key, {})
-                place.update(layer.own_arrays(engine))
+        for keys, layer in parts_of(self).owners:
+            cell = layer._cell  # each call of a function counts where one sample is predicted
+            own = cell.arrays if engine is not None and cell.engine is engine else layer.own_arrays(engine)
+            place = found
+            for key in keys[:-1]:
+                place = place.setdefault(key, {})
+            if not keys:
+                place.update(own)
+            elif keys[-1] in place:
+                place[keys[-1]].update(own)
+            else:
+                place[keys[-1]] = dict(own)
         return found
 
     def stamped_arrays(self, engine: Engine) -> tree.Stamped:

@@ -17,6 +17,8 @@ from neuroloom.typing import Array
 
 Found = TypeVar("Found")
 
+_NONE: dict[str, Any] = {}
+
 
 def Input(shape: tuple[int | None, ...] | int, dtype: str = "float32", name: str | None = None) -> Node:
     """A symbolic input, the start of a functional model.
@@ -60,7 +62,7 @@ class Network(Layer):
         self._set("order", topological(tree.leaves(self.outputs), tree.leaves(self.inputs)))
         self._check_connected()
         self._set("names", self._named())
-        self._set("found", {})
+        self._set("found", {"version": -1})
         self._set("drawn", False)
         self.cell.specs, self.cell.traced = {}, True  # the layers inside have their weights already
 
@@ -109,12 +111,12 @@ class Network(Layer):
         return self.layers
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_found": {}}  # a copy finds its own
+        return {**super().__getstate__(), "_found": {"version": -1}}  # a copy finds its own
 
     def once(self, find: Callable[[Network], Found]) -> Found:
         """`find(self)`, looked for anew only when layers have changed: for what follows from the structure."""
-        found: dict[Any, Any] = vars(self)["_found"]
-        if found.get("version") != Version.now:
+        found: dict[Any, Any] = self._found
+        if found["version"] != Version.now:
             found.clear()
             found["version"] = Version.now
         if find not in found:
@@ -157,7 +159,10 @@ class Network(Layer):
         run = ctx.run
 
         def apply(node: Node) -> Any:
-            return run.call(node.call, substitute(value_of, node.args), substitute(value_of, node.kwargs))
+            kwargs = substitute(value_of, node.kwargs) if node.kwargs else _NONE
+            arg = node.args[0]
+            given = (value_of[arg],) if type(arg) is Node else substitute(value_of, node.args)
+            return run.call(node.call, given, kwargs)
 
         return walk(self.order, value_of, Layer, apply)
 

@@ -25,12 +25,14 @@ class Parts(NamedTuple):
         paths: layer -> its path; "" for the outermost.
         keys: layer -> the same as a tuple of names.
         trains: path -> False for layers that are frozen, by themselves or by a layer around them.
+        owners: (names, layer) of those that have weights of their own.
         shared: for every place, the number of the layer that is there, where a layer is at several places; else ().
     """
 
     paths: dict[Layer, str]
     keys: dict[Layer, tuple[str, ...]]
     trains: dict[str, bool]
+    owners: list[tuple[tuple[str, ...], Layer]]
     shared: tuple[int, ...]
 
 
@@ -73,7 +75,8 @@ def _find(root: Layer) -> Parts:
             visit(child, (*own, name), free)
 
     visit(root, (), True)
-    return Parts(paths, keys, trains, tuple(places) if len(places) > len(number) else ())
+    owners = [(own, layer) for layer, own in keys.items() if layer.specs]
+    return Parts(paths, keys, trains, owners, tuple(places) if len(places) > len(number) else ())
 
 
 def layers_in(value: Any) -> Iterator[Layer]:

@@ -115,6 +115,7 @@ class Run:
         self._own: dict[Layer, Weights] = {}
         self._root: Layer | None = None
         self._parts: Parts | None = None
+        self._paths: dict[Layer, str] = {}
         self._weights: Tree = {}
 
     # ------------------------------------------------------------------------------------------ opening, closing
@@ -122,14 +123,15 @@ class Run:
     def apply(self, root: Layer, weights: Tree, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """`root(*args, **kwargs)` with these weights, a tree by path."""
         outer, here.run = here.run, self
-        before = self._root, self._parts, self._weights, self._own
-        self._root, self._parts, self._weights, self._own = root, parts_of(root), weights, {}
-        self.trains = self._parts.trains
+        before = self._root, self._parts, self._paths, self.trains, self._weights, self._own
+        parts = parts_of(root)
+        self._root, self._parts, self._weights, self._own = root, parts, weights, {}
+        self._paths, self.trains = parts.paths, parts.trains
         try:
             return self.call(root, args, kwargs or {})
         finally:
             here.run = outer
-            self._root, self._parts, self._weights, self._own = before
+            self._root, self._parts, self._paths, self.trains, self._weights, self._own = before
 
     def close(self) -> None:
         """Nothing can be drawn, updated or added any more."""
@@ -143,7 +145,7 @@ class Run:
 
     def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What a layer makes of its arguments, with its weights of this run."""
-        if "training" in kwargs:
+        if kwargs and "training" in kwargs:
             kwargs = dict(kwargs)
             training = kwargs.pop("training")
             if training is not None:
@@ -152,12 +154,15 @@ class Run:
                     return self.call(layer, args, kwargs)
                 finally:
                     self.training = outer
-        path = self.path_of(layer)
+        path = self._paths[layer] if layer in self._paths else self.path_of(layer)
         if self.building:
             layer.build_for(args, kwargs)
         if self._masks or layer.makes_mask or "mask" in kwargs:
             return self._masked(layer, path, args, kwargs)
-        return layer.compute(self.own(layer), args, kwargs, Context(path=path, run=self))
+        own = self._own[layer] if layer in self._own else self.own(layer)
+        if layer._pure:
+            return layer.call(own, args[0], Context(path=path, run=self), **kwargs)
+        return layer.compute(own, args, kwargs, Context(path=path, run=self))
 
     def path_of(self, layer: Layer) -> str:
         """Where a layer is in the layer that runs.
@@ -166,10 +171,10 @@ class Run:
             ConfigurationError: it is not in it.
         """
         assert self._parts is not None and self._root is not None
-        if layer not in self._parts.paths:
+        if layer not in self._paths:
             self._parts = parts_of(self._root)
-            self.trains = self._parts.trains
-        path = self._parts.paths.get(layer)
+            self._paths, self.trains = self._parts.paths, self._parts.trains
+        path = self._paths.get(layer)
         if path is None:
             raise ConfigurationError(
                 f"{layer.label} is called inside {self._root.label}, but is not one of its layers, so its weights "
@@ -180,22 +185,22 @@ class Run:
 
     def holds(self, layer: Layer) -> bool:
         """Whether a layer is part of what runs."""
-        return self._parts is not None and layer in self._parts.paths
+        return layer in self._paths
 
     def own(self, layer: Layer) -> Weights:
         """A layer's weights."""
-        found = self._own.get(layer)
-        if found is None:
+        if layer in self._own:
+            return self._own[layer]
+        if self.building:
+            found = self._placeholders(layer)
+        else:
             assert self._parts is not None
-            found = self._own[layer] = self._placeholders(layer) if self.building else self._found(layer)
+            place = self._weights
+            for key in self._parts.keys[layer]:
+                place = place.get(key, _NOTHING)
+            found = Weights(place)
+        self._own[layer] = found
         return found
-
-    def _found(self, layer: Layer) -> Weights:
-        assert self._parts is not None
-        here = self._weights
-        for key in self._parts.keys[layer]:
-            here = here.get(key, _NOTHING)
-        return Weights(here)
 
     def _placeholders(self, layer: Layer) -> Weights:
         """Zeros, of which only shape and dtype count."""
@@ -224,7 +229,7 @@ class Run:
         self._check_open(f"A new value of {name!r}")
         self.updates[_joined(path, name)] = value
         for layer, own in self._own.items():
-            if self._parts is not None and self._parts.paths[layer] == path and name in own:
+            if self._paths[layer] == path and name in own:
                 own[name] = value
 
     def add_loss(self, value: Array) -> None:

@@ -24,6 +24,8 @@ class WrittenNetwork(Layer, abstract=True):
 
     model: Any
 
+    _pure = False
+
     @property
     def label(self) -> str:
         return type(self.model).__name__
