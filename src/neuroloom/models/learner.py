@@ -38,9 +38,10 @@ class Learner(Model):
         learner.compile("adam")
         learner.fit(x, epochs=10)
 
-    `nets` has the networks as attributes; `batch.x`, `batch.y` and `batch.weight` are as `fit` was given them; `ctx` has
-    `training` and random numbers that are equal on every engine: `ctx.normal(shape)`, `ctx.uniform(shape)`. The loss
-    runs inside the compiled step, so it uses the functions of `neuroloom.ops`.
+    `nets` has the networks as attributes; `batch.x`, `batch.y` and `batch.weight` are as `fit` was given them; `ctx`
+    has `training` and random numbers that are equal on every engine: `ctx.normal(shape)`, `ctx.uniform(shape)`. The
+    loss runs inside the compiled step, so it uses the functions of `neuroloom.ops`. Whole numbers arrive as int32,
+    others as float32.
 
     With several losses a subclass lists its `moves`, which are taken in this order on each batch:
 
@@ -52,7 +53,8 @@ class Learner(Model):
 
     Each move has an optimizer of its own: `compile({"critic": "rmsprop", "generator": "adam"})`. Fit, evaluate,
     callbacks, the history and saving are those of `Model`. The names of networks are the attributes under which they
-    are kept.
+    are kept. The learning rate that callbacks change is that of the first move. A learner has no output of its own:
+    `predict` is that of its networks. Keras has such trainings as `train_step` of a subclassed model.
 
     Args:
         name: of the learner.

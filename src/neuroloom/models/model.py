@@ -588,7 +588,7 @@ class Model(Structure):
         files.write(_checked("path", path, config.File()), self.weights, record)
 
     def _compile_json(self) -> dict[str, Any] | None:
-        return self._plan and self._plan.to_json()
+        return None if self._plan is None else self._plan.to_json()
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights alone, by path."""

@@ -101,14 +101,16 @@ class LossLayer(Layer, abstract=True):
 
     learner: Any
 
+    _pure = False
+
     @property
     def label(self) -> str:
         return type(self.learner).__name__
 
     @property
     def children(self) -> dict[str, Layer]:
-        from_attributes: dict[str, Layer] = self.learner.networks()
-        return from_attributes
+        found: dict[str, Layer] = self.learner.networks()
+        return found
 
     def compute(self, w: Any, args: tuple[Any, ...], kwargs: dict[str, Any], ctx: Context) -> Any:
         batch, words = args
@@ -313,7 +315,9 @@ def checked(given: Any, method: str) -> tuple[Array, dict[str, Array]]:
         raise ConfigurationError(f"{method} expected logs as a dict of scalars, received {type(logs).__name__}.")
     for name, value in logs.items():
         if not hasattr(value, "shape") or tuple(value.shape):
-            raise ConfigurationError(f"{method} expected the log {name!r} to be a scalar. Take its mean: ops.mean(...).")
+            raise ConfigurationError(
+                f"{method} expected the log {name!r} to be a scalar. Take its mean: ops.mean(...)."
+            )
         if name == "loss":
             raise ConfigurationError(f"{method} logs 'loss', which is the name of the loss itself. Choose another.")
     return total, dict(logs)
