@@ -24,7 +24,7 @@ class Regression(Learner):
         return ops.mean((nets.net(batch.x) - batch.y) ** 2)
 
 
-class VAE(Learner):
+class Variational(Learner):
     """A variational autoencoder with two latent numbers."""
 
     def loss(self, nets, batch, ctx):
@@ -35,7 +35,7 @@ class VAE(Learner):
         return ops.mean(ops.sum((nets.decoder(z) - batch.x) ** 2, axis=1)) + kl, {"kl": kl}
 
 
-class GAN(Learner):
+class Adversarial(Learner):
     """A generator against a critic, which has five moves for each of its own."""
 
     moves = (Move("critic", times=5), Move("generator"))
@@ -57,11 +57,11 @@ def chain(*units, last=None):
 
 
 def vae():
-    return VAE(encoder=chain(8, 4), decoder=chain(8, 5))
+    return Variational(encoder=chain(8, 4), decoder=chain(8, 5))
 
 
 def gan():
-    return GAN(critic=chain(8, 1), generator=chain(8, 5))
+    return Adversarial(critic=chain(8, 1), generator=chain(8, 5))
 
 
 def regression():
@@ -162,10 +162,8 @@ def test_random_numbers_are_fresh_at_each_move_and_step():
     for _ in range(2):
         learner = compiled(lambda: Drawing(net=layers.Dense(1)), "sgd")
         rows = []
-        learner.fit(
-            X, batch_size=32, epochs=2, verbose=0,
-            callbacks=[callbacks.LambdaCallback(on_train_batch_end=lambda i, logs, rows=rows: rows.append(logs["loss"]))],
-        )  # fmt: skip
+        note = callbacks.LambdaCallback(on_train_batch_end=lambda i, logs, rows=rows: rows.append(logs["loss"]))
+        learner.fit(X, batch_size=32, epochs=2, verbose=0, callbacks=[note])
         seen.append(rows)
     assert seen[0] == seen[1]  # the same seed
     assert len(set(seen[0])) == len(seen[0]) == 6
