@@ -25,7 +25,7 @@ class Parts(NamedTuple):
         paths: layer -> its path; "" for the outermost.
         keys: layer -> the same as a tuple of names.
         trains: path -> False for layers that are frozen, by themselves or by a layer around them.
-        owners: (names, layer) of those that have weights of their own.
+        owners: (names, layer) of the outermost, and of those that have weights of their own.
         shared: for every place, the number of the layer that is there, where a layer is at several places; else ().
     """
 
@@ -75,7 +75,7 @@ def _find(root: Layer) -> Parts:
             visit(child, (*own, name), free)
 
     visit(root, (), True)
-    owners = [(own, layer) for layer, own in keys.items() if layer.specs]
+    owners = [(own, layer) for layer, own in keys.items() if layer.specs or not own]
     return Parts(paths, keys, trains, owners, tuple(places) if len(places) > len(number) else ())
 
 
