@@ -356,7 +356,6 @@ WRONG = {
     "not text": ("\x00\ud800", ["train", "t.csv", "--target", "b"], "expected text in UTF-8"),
     "folder as data": (None, ["train", ".", "--target", "b"], "it cannot be read"),
     "unknown engine": (GOOD, ["train", "t.csv", "--target", "bought", "--engine", "jxa"], "Did you mean 'jax'?"),
-    "forward only": (GOOD, ["train", "t.csv", "--target", "bought", "--engine", "numpy"], "cannot train"),
     "no folder": (GOOD, ["train", "t.csv", "--target", "bought", "--out", "no/m.safetensors"], "no folder 'no'"),
     "other ending": (GOOD, ["train", "t.csv", "--target", "bought", "--out", "t.csv"], "ends in .safetensors"),
     "no epochs": (None, ["train", "digits", "--epochs", "0"], "0 is not in the range x>=1"),

@@ -145,13 +145,6 @@ def test_gradients_leave_no_trace(training_engine):
         assert not getattr(array, "requires_grad", False)
 
 
-def test_numpy_cannot_train():
-    engine = engines.load("numpy")
-    assert not engine.trains
-    with pytest.raises(EngineError, match=r"The numpy engine computes forward only .* Use engine='jax' or"):
-        engine.value_and_grad(lambda p: (p, None))
-
-
 def test_scan_is_a_loop(engine):
     """A running sum over trees; the outputs are stacked along the first axis."""
 
