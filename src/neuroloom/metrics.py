@@ -366,9 +366,11 @@ class FunctionMetric(_Mean, abstract=True):
 
     def sums(self, y_true: Array, y_pred: Array) -> Sums:
         engine, samples = engines.of(y_pred), y_pred.shape[0]
-        value = calls.run_own(
-            "metric", self.function, FORM, y_true, y_pred, lambda value: dispatch.of_type(type(value)) is engine
-        )
+
+        def fits(value: Any) -> bool:
+            return dispatch.of_type(type(value)) is engine
+
+        value = calls.run_own("metric", self.function, FORM, engine.name, y_true, y_pred, fits)
         return {"total": ops.mean(ops.cast(value, "float32")) * samples, "count": float(samples)}
 
     def _fit(self, y: Array, shape: tuple[int, ...]) -> Array:

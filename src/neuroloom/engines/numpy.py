@@ -12,6 +12,7 @@ from neuroloom import tree
 from neuroloom.engines import dispatch, numpy_tape
 from neuroloom.engines.base import Engine, Spec, Windows, default_width, numbers
 from neuroloom.engines.numpy_tape import Traced
+from neuroloom.errors import EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
 
@@ -28,10 +29,10 @@ class NumpyEngine(Engine):
     def devices(self) -> list[str]:
         return ["cpu"]
 
-    def asarray(self, x: Any, dtype: str | None = None) -> np.ndarray:
+    def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if type(x) is np.ndarray and dtype is None:
             return numbers(x)
-        if isinstance(x, Traced):
+        if type(x) is Traced:
             return x if dtype is None else x.astype(dtype)
         other = dispatch.of_type(type(x))
         return np.asarray(numbers(default_width(x) if other is None else other.to_numpy(x)), dtype=dtype)
@@ -43,9 +44,14 @@ class NumpyEngine(Engine):
         return x.copy() if any(np.may_share_memory(x, a) for a in others if isinstance(a, np.ndarray)) else x
 
     def astype(self, x: Any, dtype: str) -> Any:
-        if isinstance(x, Traced):
+        if dtype == "bfloat16":
+            raise EngineError("NumPy has no bfloat16. Use engine='jax' or engine='torch', or precision='float32'.")
+        if type(x) is Traced:
             return x.astype(dtype)
         return np.asarray(x, dtype=dtype)  # a full sum is a NumPy scalar, which xp.astype refuses
+
+    def compile(self, fn: Function) -> Function:
+        return np.errstate(all="ignore")(fn)  # what is not finite shows in the values, as on other engines
 
     def value_and_grad(self, fn: Function) -> Function:
         return numpy_tape.value_and_grad(fn)

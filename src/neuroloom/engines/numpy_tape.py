@@ -93,7 +93,7 @@ class Traced(NDArrayOperatorsMixin):
         return _call(fn, *args, **kwargs)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise EngineError(
+        raise TypeError(
             "A value that is differentiated is no NumPy array: as one it would be a constant. Compute with NumPy's "
             "functions or those of neuroloom.ops, or take neuroloom.ops.stop_gradient of it."
         )
@@ -204,7 +204,10 @@ def operation(*products: Function | None) -> Callable[[Function], Function]:
     def decorate(fn: Function) -> Function:
         @functools.wraps(fn)
         def operate(*args: Any) -> Any:
-            return _apply(operate, products, *args) if any(isinstance(a, Traced) for a in args) else fn(*args)
+            for a in args:
+                if isinstance(a, Traced):
+                    return _apply(operate, products, *args)
+            return fn(*args)
 
         return operate
 
@@ -316,9 +319,7 @@ _PRODUCTS: dict[str, tuple[Function | None, ...]] = {
         lambda g, y, condition, a, b: np.where(condition, g, 0),
         lambda g, y, condition, a, b: np.where(condition, 0, g),
     ),
-    "take_along_axis": (
-        lambda g, y, x, index, axis=-1: add_at(np.zeros(x.shape, x.dtype), _along(x, index, axis), g),
-    ),
+    "take_along_axis": (lambda g, y, x, index, axis=-1: add_at(np.zeros(x.shape, x.dtype), _along(x, index, axis), g),),
     # over axes
     "sum": (lambda g, y, x, axis=None, dtype=None, keepdims=False: np.broadcast_to(_kept(g, x, axis), x.shape),),
     "max": (_to_extremes,),

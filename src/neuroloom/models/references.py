@@ -77,7 +77,9 @@ REFERENCES = (
 
 
 def measure(tell: Callable[[Row], object] = lambda row: None) -> Table:
-    """Measure each reference on each installed engine: training (not by NumPy's tape, which is no choice), and predicting.
+    """Measure each reference on each installed engine: training, and predicting.
+
+    NumPy's training is left out: its tape is there for being exact, and nobody chooses it for its speed.
 
     The engines take turns, so that what slows the machine slows all of them; times are medians.
 
