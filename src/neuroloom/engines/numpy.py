@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, numpy_tape
+from neuroloom.engines import dispatch, numpy_rules, numpy_tape
 from neuroloom.engines.base import Engine, Spec, Windows, default_width, numbers
 from neuroloom.engines.numpy_tape import Traced
 from neuroloom.errors import EngineError
@@ -65,7 +65,7 @@ class NumpyEngine(Engine):
             return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
 
     def relu(self, x: Array) -> Array:
-        return numpy_tape.relu(x)
+        return numpy_rules.relu(x)
 
     def softmax(self, x: Array, axis: int) -> Array:
         e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
@@ -109,7 +109,7 @@ class NumpyEngine(Engine):
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         padded = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -np.inf)
-        return numpy_tape.first_largest(_windows(padded, size, windows))
+        return numpy_rules.first_largest(_windows(padded, size, windows))
 
     def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         return _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows).sum(axis=0)

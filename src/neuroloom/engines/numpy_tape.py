@@ -1,20 +1,16 @@
 """Derivatives of NumPy functions, by a tape: each operation is done at once and written down with the way back.
 
 A `Traced` is an array on a tape. Given one, NumPy's own functions and operators come here, so whatever is written with
-them has a derivative. For an operation y = f(a, b) the tables below have, for each operand, the product of a gradient g
-of y with the derivative of f by that operand:
+them has a derivative, if `numpy_rules` knows theirs. The way back goes through the tape from its end. It is computed by
+NumPy's functions too; so it stands on an outer tape where there is one, and derivatives have derivatives.
 
-    "multiply": (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a)
-
-The way back goes through the tape from its end. These products are computed by NumPy's functions too; so they stand on
-an outer tape where there is one, and derivatives have derivatives. As in Karpathy's micrograd (2020), over arrays.
+As in Karpathy's micrograd (2020), over arrays.
 """
 
 from __future__ import annotations
 
 import functools
 import itertools
-import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +21,19 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from neuroloom import tree
 from neuroloom.errors import EngineError, ShapeError
 from neuroloom.typing import Array, Function, Tree
+
+PRODUCTS: dict[str, Sequence[Function | None]] = {}
+"""Name of a function of NumPy -> for each operand, `product(g, y, *operands)`: a gradient g of the result y times the
+derivative of y by that operand. None: there is no derivative by it."""
+
+DEFINED: dict[str, Function] = {}
+"""Name -> the function, written with others."""
+
+STEPS: set[str] = set()
+"""Names of functions whose derivative is 0, although their results are floats."""
+
+REDUCTIONS: dict[Any, Function] = {}
+"""A ufunc of two operands -> what its `reduce` is."""
 
 
 class Tape:
@@ -86,7 +95,7 @@ class Traced(NDArrayOperatorsMixin):
         if any(not isinstance(o, Traced) for o in out):
             raise EngineError(f"{ufunc.__name__} cannot write into an array what is differentiated: use its result.")
         if method == "reduce":
-            return _call(_REDUCTIONS.get(ufunc, ufunc.reduce), *inputs, **{"axis": 0, **kwargs})
+            return _call(REDUCTIONS.get(ufunc, ufunc.reduce), *inputs, **{"axis": 0, **kwargs})
         return _call(ufunc if method == "__call__" else getattr(ufunc, method), *inputs, **kwargs)
 
     def __array_function__(self, fn: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -114,17 +123,9 @@ class Traced(NDArrayOperatorsMixin):
         """The values in another dtype."""
         return _astype(self, dtype)
 
-    def item(self) -> Any:
-        """The value of a scalar, as a number: a constant."""
-        return self.value.item()
-
     def reshape(self, *shape: Any) -> Any:
         """The same elements in another shape."""
         return np.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: Any) -> Any:
-        """The axes in another order."""
-        return np.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
 
 def value_and_grad(fn: Function) -> Function:
@@ -159,16 +160,20 @@ def plain(x: Any) -> Any:
 
 # ------------------------------------------------------------------------------------------------------- operations
 
+_WRITERS = {"at", "copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"}
+"""Functions that write into an array, where a derivative would be lost."""
+
 
 def _call(fn: Any, *args: Any, **kwargs: Any) -> Any:
     """A function of NumPy, given what is Traced."""
     name = fn.__name__
-    if name in _DEFINED:
-        return _DEFINED[name](*args, **kwargs)
-    if name in _PRODUCTS:
-        return _apply(fn, _PRODUCTS[name], *args, **kwargs)
-    result = fn(*tree.map(plain, args), **tree.map(plain, kwargs))
-    if name in _STEPS or all(getattr(leaf, "dtype", np.dtype(int)).kind != "f" for leaf in tree.leaves(result)):
+    if name in DEFINED:
+        return DEFINED[name](*args, **kwargs)
+    if name in PRODUCTS:
+        return _apply(fn, PRODUCTS[name], *args, **kwargs)
+    result = fn(*tree.map(plain, args), **tree.map(plain, kwargs)) if name not in _WRITERS else None
+    floats = any(getattr(leaf, "dtype", np.dtype(int)).kind == "f" for leaf in tree.leaves(result))
+    if name in STEPS or not floats and result is not None:
         return result  # its derivative is 0
     raise EngineError(
         f"The NumPy engine knows no derivative of {name}. Compute it with other functions of neuroloom.ops, as a "
@@ -214,18 +219,6 @@ def operation(*products: Function | None) -> Callable[[Function], Function]:
     return decorate
 
 
-@operation(lambda g, y, x: g * (x > 0))
-def relu(x: Array) -> Array:
-    """max(x, 0); the derivative at 0 is 0."""
-    return np.maximum(x, 0)
-
-
-@operation(lambda g, y, x: np.where(np.arange(len(x)).reshape(-1, *[1] * y.ndim) == np.argmax(x, axis=0), g, 0))
-def first_largest(x: Array) -> Array:
-    """The largest values along the first axis; of equal ones the first has the derivative."""
-    return x.max(axis=0)
-
-
 @operation(lambda g, y, x, index, values: g, None, lambda g, y, x, index, values: g[index])
 def add_at(x: Array, index: Any, values: Array) -> Array:
     """x with `values` added at an index; where a place is named twice, both are added."""
@@ -239,191 +232,6 @@ def add_at(x: Array, index: Any, values: Array) -> Array:
 
 _getitem = operation(lambda g, y, x, index: add_at(np.zeros(x.shape, x.dtype), index, g))(operator.getitem)
 _astype = operation(lambda g, y, x, dtype: g)(lambda x, dtype: x.astype(dtype))
-
-
-def _kept(y: Any, x: Any, axis: Any) -> Any:
-    """What was reduced over `axis`, with those axes as ones of length 1."""
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in np.atleast_1d(axis)]
-    return np.reshape(y, [1 if i in axes else n for i, n in enumerate(x.shape)])
-
-
-def _to_extremes(g: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    chosen = x == _kept(y, x, axis)
-    return _kept(g, x, axis) * chosen / np.sum(chosen, axis=axis, keepdims=True)  # equal ones have equal parts
-
-
-def _along(x: Any, index: Any, axis: int) -> tuple[Any, ...]:
-    """The index of `take_along_axis` as one of all axes."""
-    places = list(np.ogrid[tuple(map(slice, index.shape))])
-    places[axis] = index
-    return tuple(places)
-
-
-def _summed_back(g: Any, y: Any, x: Any, axis: Any = None, include_initial: bool = False) -> Any:
-    axis = 0 if axis is None else axis
-    g = np.flip(np.cumulative_sum(np.flip(g, axis), axis=axis), axis)
-    return g[(slice(None),) * (axis % x.ndim) + (slice(1, None),)] if include_initial else g
-
-
-def _swapped(x: Any) -> Any:
-    return np.moveaxis(x, -1, -2)
-
-
-def _contracted(letters: str, operand: int) -> str:
-    """The letters of the product that leads back to an operand: 'ab,bc->ac' becomes 'ac,bc->ab' and 'ac,ab->bc'."""
-    operands, result = letters.split("->")
-    parts = operands.split(",")
-    return f"{result},{parts[1 - operand]}->{parts[operand]}"
-
-
-_PRODUCTS: dict[str, tuple[Function | None, ...]] = {
-    # of one operand
-    "absolute": (lambda g, y, x: g * np.sign(x),),  # at 0 it is 0
-    "cos": (lambda g, y, x: -g * np.sin(x),),
-    "erf": (lambda g, y, x: g * (2 / math.sqrt(math.pi)) * np.exp(-x * x),),
-    "exp": (lambda g, y, x: g * y,),
-    "expm1": (lambda g, y, x: g * (y + 1),),
-    "log": (lambda g, y, x: g / x,),
-    "log1p": (lambda g, y, x: g / (1 + x),),
-    "negative": (lambda g, y, x: -g,),
-    "sin": (lambda g, y, x: g * np.cos(x),),
-    "sqrt": (lambda g, y, x: g / (2 * y),),
-    "square": (lambda g, y, x: g * 2 * x,),
-    "tanh": (lambda g, y, x: g * (1 - y * y),),
-    # of two
-    "add": (lambda g, y, a, b: g, lambda g, y, a, b: g),
-    "subtract": (lambda g, y, a, b: g, lambda g, y, a, b: -g),
-    "multiply": (lambda g, y, a, b: g * b, lambda g, y, a, b: g * a),
-    "divide": (lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b),
-    "power": (
-        lambda g, y, a, b: g * np.where(b == 0, 0, b * a ** np.where(b == 0, 1, b - 1)),
-        lambda g, y, a, b: g * np.where(a == 0, 0, y * np.log(np.where(a == 0, 1, a))),
-    ),
-    "remainder": (lambda g, y, a, b: g, lambda g, y, a, b: -g * np.floor(a / b)),
-    "maximum": (  # where they are equal, each has half
-        lambda g, y, a, b: g * ((a > b) + 0.5 * (a == b)),
-        lambda g, y, a, b: g * ((b > a) + 0.5 * (a == b)),
-    ),
-    "minimum": (
-        lambda g, y, a, b: g * ((a < b) + 0.5 * (a == b)),
-        lambda g, y, a, b: g * ((b < a) + 0.5 * (a == b)),
-    ),
-    "logaddexp": (
-        lambda g, y, a, b: g * np.exp(a - y),
-        lambda g, y, a, b: g * np.exp(b - y),
-    ),
-    "matmul": (lambda g, y, a, b: g @ _swapped(b), lambda g, y, a, b: _swapped(a) @ g),
-    # choices
-    "where": (
-        None,
-        lambda g, y, condition, a, b: np.where(condition, g, 0),
-        lambda g, y, condition, a, b: np.where(condition, 0, g),
-    ),
-    "take_along_axis": (lambda g, y, x, index, axis=-1: add_at(np.zeros(x.shape, x.dtype), _along(x, index, axis), g),),
-    # over axes
-    "sum": (lambda g, y, x, axis=None, dtype=None, keepdims=False: np.broadcast_to(_kept(g, x, axis), x.shape),),
-    "max": (_to_extremes,),
-    "min": (_to_extremes,),
-    "cumulative_sum": (_summed_back,),
-    "einsum": (
-        None,
-        lambda g, y, letters, a, b: np.einsum(_contracted(letters, 0), g, b),
-        lambda g, y, letters, a, b: np.einsum(_contracted(letters, 1), g, a),
-    ),
-    # of shapes
-    "reshape": (lambda g, y, x, shape, copy=None: np.reshape(g, x.shape),),
-    "expand_dims": (lambda g, y, x, axis: np.reshape(g, x.shape),),
-    "squeeze": (lambda g, y, x, axis=None: np.reshape(g, x.shape),),
-    "broadcast_to": (lambda g, y, x, shape: g,),
-    "transpose": (lambda g, y, x, axes=None: np.transpose(g, axes and np.argsort([a % x.ndim for a in axes])),),
-    "moveaxis": (lambda g, y, x, source, destination: np.moveaxis(g, destination, source),),
-    "flip": (lambda g, y, x, axis=None: np.flip(g, axis),),
-    "roll": (lambda g, y, x, shift, axis=None: np.roll(g, np.negative(shift), axis),),
-    "pad": (
-        lambda g, y, x, widths, constant_values=0: g[
-            tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-        ],
-    ),
-}
-"""Name of a function -> for each operand the product of a gradient g with the derivative of the result y by it."""
-
-_STEPS = {"sign", "floor", "ceil", "trunc", "rint", "round", "floor_divide", "zeros_like", "ones_like", "full_like"}
-"""Functions whose derivative is 0, although their results are floats."""
-
-_REDUCTIONS = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
-
-
-# ------------------------------------------------------------------------------- functions that follow from the others
-
-
-def _clip(x: Any, low: Any = None, high: Any = None) -> Any:
-    x = x if low is None else np.where(x < low, low, x)  # at a bound the derivative is 1
-    return x if high is None else np.where(x > high, high, x)
-
-
-def _concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
-    lengths = [a.shape[axis] for a in arrays]
-    before = (slice(None),) * (axis % arrays[0].ndim)
-
-    def part(i: int) -> Function:
-        start = sum(lengths[:i])
-        return lambda g, y, *arrays: g[(*before, slice(start, start + lengths[i]))]
-
-    @operation(*map(part, range(len(arrays))))
-    def concatenate(*arrays: Any) -> Any:
-        return np.concatenate(arrays, axis=axis)
-
-    return concatenate(*arrays)
-
-
-def _matmul(a: Any, b: Any) -> Any:
-    if a.ndim == 1:
-        return _matmul(a[None], b)[(..., 0) if b.ndim == 1 else (..., 0, slice(None))]
-    if b.ndim == 1:
-        return _matmul(a, b[:, None])[..., 0]
-    return _apply(np.matmul, _PRODUCTS["matmul"], a, b)
-
-
-def _mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    total = np.sum(x, axis=axis, keepdims=keepdims)
-    return total / (x.size / max(total.size, 1))
-
-
-def _prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Factor by factor, so that a factor 0 has a derivative."""
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in np.atleast_1d(axis)]
-    factors = np.moveaxis(x, axes, range(len(axes))).reshape(-1, *(n for i, n in enumerate(x.shape) if i not in axes))
-    product = functools.reduce(operator.mul, factors, np.ones(factors.shape[1:], x.dtype))
-    return _kept(product, x, axis) if keepdims else product
-
-
-def _var(x: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
-    squares = np.square(x - np.mean(x, axis=axis, keepdims=True))
-    total = np.sum(squares, axis=axis, keepdims=keepdims)
-    return total / (x.size / max(total.size, 1) - correction)
-
-
-def _tile(x: Any, multiples: Sequence[int]) -> Any:
-    x = x.reshape((1,) * (len(multiples) - x.ndim) + x.shape)
-    for axis, n in enumerate(multiples, x.ndim - len(multiples)):
-        x = np.concatenate([x] * n, axis=axis) if n else x[(slice(None),) * axis + (slice(0),)]
-    return x
-
-
-_DEFINED: dict[str, Function] = {
-    "clip": _clip,
-    "concatenate": _concatenate,
-    "matmul": _matmul,
-    "mean": _mean,
-    "prod": _prod,
-    "sort": lambda x, axis=-1: np.take_along_axis(x, np.argsort(x, axis=axis), axis=axis),
-    "stack": lambda arrays, axis=0: np.concatenate([np.expand_dims(a, axis) for a in arrays], axis=axis),
-    "tile": _tile,
-    "var": _var,
-}
-
-
-# ---------------------------------------------------------------------------------------------- methods as NumPy's are
 
 
 def _method(fn: Any) -> Function:
