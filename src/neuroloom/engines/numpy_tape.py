@@ -173,7 +173,7 @@ def _call(fn: Any, *args: Any, **kwargs: Any) -> Any:
         return _apply(fn, PRODUCTS[name], *args, **kwargs)
     result = fn(*tree.map(plain, args), **tree.map(plain, kwargs)) if name not in _WRITERS else None
     floats = any(getattr(leaf, "dtype", np.dtype(int)).kind == "f" for leaf in tree.leaves(result))
-    if name in STEPS or not floats and result is not None:
+    if name in STEPS or (not floats and result is not None):
         return result  # its derivative is 0
     raise EngineError(
         f"The NumPy engine knows no derivative of {name}. Compute it with other functions of neuroloom.ops, as a "
