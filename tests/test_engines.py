@@ -9,7 +9,7 @@ import pytest
 import neuroloom as nl
 from conftest import ENGINES
 from neuroloom import engines, tree
-from neuroloom.engines import Spec, dispatch
+from neuroloom.engines import Engine, Spec, dispatch
 from neuroloom.errors import EngineError, UnknownNameError
 from tolerances import assert_close
 
@@ -143,6 +143,13 @@ def test_gradients_leave_no_trace(training_engine):
     (value, aux), grad = fn(x)
     for array in (value, aux, grad):
         assert not getattr(array, "requires_grad", False)
+
+
+def test_an_engine_without_derivatives_says_so(engine):
+    with pytest.raises(
+        EngineError, match=rf"The {engine.name} engine computes forward only and cannot train\. Use another"
+    ):
+        Engine.value_and_grad(engine, lambda p: (p, None))
 
 
 def test_scan_is_a_loop(engine):

@@ -345,7 +345,7 @@ MISUSE = {
     "of a reduction": (by_numpy(lambda x: np.multiply.reduce(x).sum()), EngineError, "no derivative of reduce"),
     "made a constant": (by_numpy(lambda x: np.asarray(x).sum()), TypeError, "as one it would be a constant"),
     "put into an array": (
-        by_numpy(lambda x: np.zeros(4).__setitem__(0, x)),
+        by_numpy(lambda x: np.zeros((3, 4)).__setitem__(slice(None), x)),
         TypeError,
         "as one it would be a constant",
     ),
