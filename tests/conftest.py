@@ -13,7 +13,7 @@ import neuroloom as nl
 from neuroloom import engines
 
 ENGINES = ("numpy", "jax", "torch")
-TRAINING = ("jax", "torch")
+TRAINING = ("numpy", "jax", "torch")
 
 
 def _engine(name):

@@ -19,8 +19,9 @@ from click.testing import CliRunner, Result
 
 import neuroloom as nl
 from data_folder import DATA, needs_data
-from neuroloom import files
+from neuroloom import engines, files
 from neuroloom.cli import main, no_interrupt_lost
+from neuroloom.cli.doctor import engine_row
 from neuroloom.cli.preparation import ImagePreparation, ReviewPreparation, preparation_from_config
 from neuroloom.cli.report import Section, html_report, table
 from neuroloom.cli.scores import ClassScores, ValueScores
@@ -183,10 +184,18 @@ def test_reviews_are_read_from_a_table_of_texts(here: Path, monkeypatch: pytest.
     assert raw.x[0] == [1, *(index[word] + 3 for word in words)] and raw.y.tolist() == [1, 0]
 
 
-def test_torch_trains_too(here: Path) -> None:
-    fine("train", "wine", "--engine", "torch", "--epochs", 10)
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+def test_other_engines_train_too(here: Path, engine: str) -> None:
+    fine("train", "wine", "--engine", engine, "--epochs", 10)
     trained = read_trained(here / "wine.safetensors").training
-    assert trained["engine"].startswith("torch") and trained["test"]["accuracy"] > 0.8
+    assert trained["engine"].startswith(engine) and trained["test"]["accuracy"] > 0.8
+
+
+def test_an_engine_that_cannot_train_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines.load("numpy"), "trains", False)
+    result = run("train", "wine", "--engine", "numpy")
+    assert result.exit_code == 2 and "The engine 'numpy' cannot train. Use --engine jax or" in result.stderr
+    assert engine_row("numpy")[0][3] == "forward only"
 
 
 # ------------------------------------------------------------------------------------------ evaluate, predict
@@ -356,7 +365,6 @@ WRONG = {
     "not text": ("\x00\ud800", ["train", "t.csv", "--target", "b"], "expected text in UTF-8"),
     "folder as data": (None, ["train", ".", "--target", "b"], "it cannot be read"),
     "unknown engine": (GOOD, ["train", "t.csv", "--target", "bought", "--engine", "jxa"], "Did you mean 'jax'?"),
-    "forward only": (GOOD, ["train", "t.csv", "--target", "bought", "--engine", "numpy"], "cannot train"),
     "no folder": (GOOD, ["train", "t.csv", "--target", "bought", "--out", "no/m.safetensors"], "no folder 'no'"),
     "other ending": (GOOD, ["train", "t.csv", "--target", "bought", "--out", "t.csv"], "ends in .safetensors"),
     "no epochs": (None, ["train", "digits", "--epochs", "0"], "0 is not in the range x>=1"),

@@ -174,25 +174,22 @@ def test_frozen_batch_normalization_keeps_its_statistics():
 # ----------------------------------------------------------------------------------------- agreement of engines
 
 
+def compare_engines(case, training=False):
+    """Outputs and gradients of each engine against those of NumPy."""
+    expected = listed(reference(case, training=training)), trained(case, "numpy", training)[1]
+    for name in TRAINING:
+        outputs, grads = trained(case, name, training)
+        tree.map(lambda a, e: assert_close(a, e, terms=terms(case)), (listed(outputs), grads), expected)
+
+
 @sweep
 def test_engines_agree(case):
-    outputs = reference(case)
-    (jax_outputs, jax_grads), (torch_outputs, torch_grads) = (trained(case, name) for name in TRAINING)
-
-    def compare(a, e):
-        return assert_close(a, e, terms=terms(case))
-
-    tree.map(compare, listed(jax_outputs), listed(outputs))
-    tree.map(compare, listed(torch_outputs), listed(outputs))
-    tree.map(compare, torch_grads, jax_grads)
+    compare_engines(case)
 
 
 @only(lambda case: case.statistics)
 def test_engines_agree_in_training(case):
-    (jax_outputs, jax_grads), (torch_outputs, torch_grads) = (trained(case, name, True) for name in TRAINING)
-    assert_close(jax_outputs, reference(case, training=True), terms=terms(case))
-    assert_close(torch_outputs, jax_outputs, terms=terms(case))
-    tree.map(lambda a, e: assert_close(a, e, terms=terms(case)), torch_grads, jax_grads)
+    compare_engines(case, training=True)
 
 
 @only(lambda case: not case.statistics and not case.draws)

@@ -12,7 +12,6 @@ from neuroloom import callbacks, layers, optimizers
 from neuroloom.errors import (
     ConfigurationError,
     DataError,
-    EngineError,
     ModelFileError,
     NeuroloomError,
     ShapeError,
@@ -200,7 +199,6 @@ CASES = {
     "batches without targets": (lambda: small().fit(iter([X]), verbose=0), DataError, "A batch is a tuple (x, y)"),
     "predicting a generator": (lambda: small().predict(iter([X])), DataError, "x expected"),
     # engines, callbacks, files
-    "training on numpy": (lambda: fit(small(), engine="numpy"), EngineError, "Use engine='jax' or engine='torch'"),
     "a class for a callback": (lambda: fit(small(), callbacks=[callbacks.TerminateOnNaN]), ConfigurationError, "Write TerminateOnNaN(...)."),
     "a function for a callback": (lambda: fit(small(), callbacks=[print]), ConfigurationError, "callbacks expected objects"),
     "a path that cannot be filled in": (lambda: fit(small(), callbacks=[callbacks.ModelCheckpoint("{val_acc}.nl")]), ConfigurationError, "cannot fill {val_acc}"),

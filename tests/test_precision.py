@@ -7,9 +7,17 @@ from sklearn.datasets import load_digits
 import neuroloom as nl
 from catalogue import CASES, built, random_weights
 from neuroloom import config, engines, layers, ops, tree
-from neuroloom.errors import ConfigurationError
+from neuroloom.errors import ConfigurationError, EngineError
 from neuroloom.layers import Context
 from neuroloom.layers.parts import specs_of
+
+
+@pytest.fixture(params=["jax", "torch"])
+def training_engine(request):
+    """The engines that have bfloat16, in use while the test runs."""
+    with engines.engine(request.param) as found:
+        yield found
+
 
 CLOSE = 4 / 2**8
 """A few roundings to 8 bits."""
@@ -101,6 +109,14 @@ def test_a_saved_model_keeps_its_precision(tmp_path):
     x, y = digits()
     losses = [m.fit(x.reshape(-1, 64), y, verbose=0, shuffle=False).history for m in (model, again, wide)]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_numpy_has_no_bfloat16():
+    model = images("bfloat16")
+    before = model.get_weights()
+    with pytest.raises(EngineError, match=r"NumPy has no bfloat16\. Use engine='jax' or engine='torch', or precision="):
+        model.fit(*digits(), verbose=0, engine="numpy")
+    assert all(map(np.array_equal, model.get_weights(), before))
 
 
 def test_other_precisions_are_refused():

@@ -483,7 +483,7 @@ def test_a_model_of_placeholders():
     assert model.fit(data, np.ones((4, 2)), epochs=5, verbose=0).history["loss"][-1] < 1e9
 
 
-def test_layers_know_training_from_the_learning_phase():
+def test_layers_know_training_from_the_learning_phase(training_engine):
     x = nls.placeholder("float32", [None, 50])
     y = nl.layers.Dropout(0.5)(x)
     z = nl.layers.BatchNormalization()(x)

@@ -151,13 +151,15 @@ def check_own(kind: str, function: Callable[..., Any], form: str) -> None:
         return
 
 
-def run_own(kind: str, function: Callable[..., Any], form: str, y_true: Any, y_pred: Any, fits: Any) -> Any:
+def run_own(
+    kind: str, function: Callable[..., Any], form: str, engine: str, y_true: Any, y_pred: Any, fits: Any
+) -> Any:
     """What a user's function returns; where that is nothing of use, or an error, the message names the function.
 
     Args:
+        engine: the name of the engine whose arrays it gets.
         fits: fits(value) says whether the value can be used.
     """
-    engine = type(y_pred).__module__.partition(".")[0]
     gets = (
         f"It is called with arrays of {engine}: y_true of shape {tuple(y_true.shape)}, y_pred of shape "
         f"{tuple(y_pred.shape)}. {_example(form)}"

@@ -321,9 +321,11 @@ class FunctionLoss(Loss, abstract=True):
 
     def values(self, y_true: Array, y_pred: Array) -> Array:
         engine = engines.of(y_pred)
-        return calls.run_own(
-            "loss", self.function, FORM, y_true, y_pred, lambda value: dispatch.of_type(type(value)) is engine
-        )
+
+        def fits(value: Any) -> bool:
+            return dispatch.of_type(type(value)) is engine
+
+        return calls.run_own("loss", self.function, FORM, engine.name, y_true, y_pred, fits)
 
     def fit(self, y: Array, shape: Shape, name: str) -> Array:
         """`y` of any shape, class numbers for instance, except one that broadcasting would stretch."""

@@ -393,9 +393,11 @@ class FunctionMetric(_Mean, abstract=True):
 
     def sums(self, y_true: Array, y_pred: Array, mask: Array | None = None) -> Sums:
         engine, samples = engines.of(y_pred), y_pred.shape[0]
-        value = calls.run_own(
-            "metric", self.function, FORM, y_true, y_pred, lambda value: dispatch.of_type(type(value)) is engine
-        )
+
+        def fits(value: Any) -> bool:
+            return dispatch.of_type(type(value)) is engine
+
+        value = calls.run_own("metric", self.function, FORM, engine.name, y_true, y_pred, fits)
         if mask is not None:
             return _masked_sums(mask, value, self.label)
         return {"total": ops.mean(ops.cast(value, "float32")) * samples, "count": float(samples)}

@@ -54,7 +54,7 @@ ENGINES = ("numpy", "jax", "torch")
 SWEEP = [
     pytest.param(net, y, engine, id=f"{type(net).__name__}-{i}-{engine}")
     for i, (net, y) in enumerate(CASES)
-    for engine in (("jax", "torch") if net.engine else ENGINES)  # NumPy has no gradients
+    for engine in ENGINES
 ]
 
 

@@ -11,8 +11,7 @@ from neuroloom.data import class_weight_vector, to_categorical
 from neuroloom.data.frames import as_table
 from neuroloom.errors import DataError
 
-TRAINERS = ["jax", "torch"]
-ENGINES = [*TRAINERS, "numpy"]
+ENGINES = ["jax", "torch", "numpy"]
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 
 
@@ -61,10 +60,8 @@ def uses(model, x, y, engine, entry):
     return model.fit(batches, verbose=0, engine=engine).history["loss"][0]
 
 
-POINTS = [
-    *[(entry, engine) for entry in ("predict", "evaluate", "evaluate stream") for engine in ENGINES],
-    *[(entry, engine) for entry in ("fit", "fit_many", "fit stream") for engine in TRAINERS],
-]
+ENTRIES = ("predict", "evaluate", "evaluate stream", "fit", "fit_many", "fit stream")
+POINTS = [(entry, engine) for entry in ENTRIES for engine in ENGINES]
 each_point = pytest.mark.parametrize("entry, engine", POINTS)
 
 # ------------------------------------------------------------------------------------------- wide whole numbers
@@ -192,7 +189,7 @@ def test_swapped_bytes_of_weights_classes_and_tables(engine):
     assert as_table({"a": np.array([1, 2], ">i4")}).column("a").dtype.isnative
 
 
-@pytest.mark.parametrize("engine", TRAINERS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_memory_map_of_doubles_is_read_where_its_rows_are_needed(tmp_path, engine, monkeypatch):
     """Fault 6: it is converted piece by piece, streamed and split for validation like one of float32."""
     monkeypatch.setattr("neuroloom.training.feed.RESIDENT_SHARE", 0.0)

@@ -7,8 +7,7 @@ import neuroloom as nl
 from neuroloom import engines, layers, tree
 from neuroloom.training.feed import BatchFeed
 
-TRAINERS = ["jax", "torch"]
-ENGINES = [*TRAINERS, "numpy"]
+ENGINES = ["jax", "torch", "numpy"]
 
 each_engine = pytest.mark.parametrize("engine", ENGINES)
 
@@ -28,9 +27,7 @@ def loss_of(entry, batches, engine, model=None):
     return model.fit(batches, verbose=0, engine=engine).history["loss"][0]
 
 
-entries = pytest.mark.parametrize(
-    "entry, engine", [*[("evaluate", e) for e in ENGINES], *[("fit", e) for e in TRAINERS]]
-)
+entries = pytest.mark.parametrize("entry, engine", [(entry, e) for entry in ("evaluate", "fit") for e in ENGINES])
 
 # ------------------------------------------------------------------------------------------- one buffer, refilled
 
@@ -58,7 +55,7 @@ def test_a_refilled_buffer_counts_as_it_was_when_it_was_yielded(entry, engine, p
     assert loss_of(entry, refilled(6, part), engine) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("engine", TRAINERS)
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", ["torch", "list", "map"])
 def test_refilled_buffers_of_other_kinds(kind, engine, tmp_path):
     """Fault 2: a tensor of PyTorch, a list of several inputs and a memory map share their memory with the user too."""
@@ -85,7 +82,7 @@ def test_refilled_buffers_of_other_kinds(kind, engine, tmp_path):
     assert loss_of("evaluate", batches(), engine, model) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("engine", TRAINERS)
+@pytest.mark.parametrize("engine", ENGINES)
 def test_training_on_a_refilled_buffer_is_training_on_copies(engine):
     """Fault 2: weights, not only the loss that is shown."""
     values = np.random.default_rng(0).normal(size=(7, 4, 3)).astype("float32")

@@ -20,7 +20,7 @@ def doubled(regularizer=None):
     return model
 
 
-@pytest.mark.parametrize("engine", ["jax", "torch"])
+@pytest.mark.parametrize("engine", ["jax", "torch", "numpy"])
 def test_a_shared_layer_moves_by_its_whole_gradient(engine):
     """Fault 1: one step of descent moved the weights of both places, each by a part."""
     model = doubled()
@@ -33,7 +33,7 @@ def test_a_shared_layer_moves_by_its_whole_gradient(engine):
     np.testing.assert_allclose(model.get_weights()[0], [[w - 0.1 * slope]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("engine", ["jax", "torch"])
+@pytest.mark.parametrize("engine", ["jax", "torch", "numpy"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
 def test_every_optimizer_agrees_with_the_plain_formula(optimizer, engine):
     """Fault 1: with Adam both engines moved such a weight wrongly. |w| alone, as w² z, is the same function."""
@@ -65,7 +65,7 @@ def test_its_penalty_counts_once():
     assert model.evaluate(Z, T, verbose=0) == pytest.approx(loss, rel=1e-6)
 
 
-@pytest.mark.parametrize("engine", ["jax", "torch"])
+@pytest.mark.parametrize("engine", ["jax", "torch", "numpy"])
 def test_shared_batch_normalization_follows_both_of_its_inputs(engine):
     """Fault 1: the statistics of the second place overwrote those of the first, or were another set."""
     norm = layers.BatchNormalization(momentum=0.5, center=False, scale=False)
@@ -95,7 +95,7 @@ def test_layers_that_are_one_are_one_after_loading(tmp_path):
     np.testing.assert_array_equal(again.predict(Z), model.predict(Z))
 
 
-@pytest.mark.parametrize("engine", ["jax", "torch"])
+@pytest.mark.parametrize("engine", ["jax", "torch", "numpy"])
 def test_a_frozen_model_stays_as_it_is(engine):
     """Fault 4: `model.trainable = False` was accepted and ignored."""
     base = nl.Sequential([layers.Dense(2, input_shape=(1,)), layers.BatchNormalization()])

@@ -224,8 +224,13 @@ FUNCTIONS = {
     leaves: "returned a ndarray, not an array of",
     numpys: "failed with",
 }
-ON_TORCH = {chooses: None, floats: "", numpys: None}
-"""What is otherwise there, where steps run as Python. None: such a metric works, or a loss of it."""
+EAGER: dict[tuple, dict] = {
+    ("torch", "loss"): {chooses: None, floats: "", numpys: None},
+    ("torch", "metric"): {chooses: None, floats: "", numpys: None},
+    ("numpy", "loss"): {chooses: None, floats: "failed with TypeError", leaves: None},
+    ("numpy", "metric"): {chooses: None, floats: "returned a float", leaves: None, numpys: None},
+}
+"""What is otherwise there, where steps run as Python. None: such a function works."""
 FORMS = {"loss": "return ops.mean(ops.square(y_pred - y_true), axis=-1)", "metric": "return ops.abs(y_pred - y_true)"}
 
 
@@ -233,8 +238,7 @@ FORMS = {"loss": "return ops.mean(ops.square(y_pred - y_true), axis=-1)", "metri
 @pytest.mark.parametrize("kind", ["loss", "metric"])
 def test_a_users_function_that_fails_is_named(kind, function, training_engine):
     """Fault 40: it says which function, what it gets, and how one looks."""
-    on_torch = training_engine.name == "torch"
-    text = ON_TORCH.get(function, FUNCTIONS[function]) if on_torch else FUNCTIONS[function]
+    text = EAGER.get((training_engine.name, kind), {}).get(function, FUNCTIONS[function])
     if text is None:
         pytest.skip("this works where steps run as Python")
     given = {"loss": function} if kind == "loss" else {"metrics": [function]}

@@ -217,9 +217,7 @@ class Engine(ABC):
 
     def value_and_grad(self, fn: Function) -> Function:
         """`g(params, *args) -> ((value, aux), gradients)` for `fn(params, *args) -> (scalar value, aux)`."""
-        raise EngineError(
-            f"The {self.name} engine computes forward only and cannot train. Use engine='jax' or engine='torch'."
-        )
+        raise EngineError(f"The {self.name} engine computes forward only and cannot train. Use another engine.")
 
     def compile(self, fn: Function) -> Function:
         """`fn` as one compiled program."""

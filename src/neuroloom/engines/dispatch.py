@@ -24,7 +24,7 @@ INSTALL = {
 """engine -> the command that installs it. The order is the order in which they are listed."""
 
 ROOTS = {"numpy": "numpy", "jax": "jax", "jaxlib": "jax", "torch": "torch"}
-"""First part of an array type's module -> engine."""
+"""First part of an array type's module -> engine. A type of an engine's own names it as `neuroloom_engine`."""
 
 _loaded: dict[str, Engine] = {}
 _default: str | None = None
@@ -124,7 +124,7 @@ def of_type(cls: type) -> Engine | None:
     try:
         return _engine_of_type[cls]
     except KeyError:
-        name = ROOTS.get(cls.__module__.partition(".")[0])
+        name = getattr(cls, "neuroloom_engine", None) or ROOTS.get(cls.__module__.partition(".")[0])
         found = load(name) if name is not None else None
         return _engine_of_type.setdefault(cls, found)
 

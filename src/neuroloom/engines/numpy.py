@@ -1,4 +1,4 @@
-"""The NumPy engine: forward only, obvious and slow; the reference that the others are compared with."""
+"""The NumPy engine: obvious and slow, its derivatives by a tape; the reference that the others are compared with."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from neuroloom import tree
-from neuroloom.engines import dispatch
+from neuroloom.engines import dispatch, numpy_rules, numpy_tape
 from neuroloom.engines.base import Engine, Spec, Windows, default_width, numbers
+from neuroloom.engines.numpy_tape import Traced
+from neuroloom.errors import EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
 
@@ -19,7 +21,6 @@ class NumpyEngine(Engine):
 
     name = "numpy"
     xp = np
-    trains = False
 
     @property
     def version(self) -> str:
@@ -28,9 +29,11 @@ class NumpyEngine(Engine):
     def devices(self) -> list[str]:
         return ["cpu"]
 
-    def asarray(self, x: Any, dtype: str | None = None) -> np.ndarray:
+    def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if type(x) is np.ndarray and dtype is None:
             return numbers(x)
+        if type(x) is Traced:
+            return x if dtype is None else x.astype(dtype)
         other = dispatch.of_type(type(x))
         return np.asarray(numbers(default_width(x) if other is None else other.to_numpy(x)), dtype=dtype)
 
@@ -40,8 +43,21 @@ class NumpyEngine(Engine):
     def apart(self, x: np.ndarray, others: list[Any]) -> np.ndarray:
         return x.copy() if any(np.may_share_memory(x, a) for a in others if isinstance(a, np.ndarray)) else x
 
-    def astype(self, x: Any, dtype: str) -> np.ndarray:
+    def astype(self, x: Any, dtype: str) -> Any:
+        if dtype == "bfloat16":
+            raise EngineError("NumPy has no bfloat16. Use engine='jax' or engine='torch', or precision='float32'.")
+        if type(x) is Traced:
+            return x.astype(dtype)
         return np.asarray(x, dtype=dtype)  # a full sum is a NumPy scalar, which xp.astype refuses
+
+    def compile(self, fn: Function) -> Function:
+        return np.errstate(all="ignore")(fn)  # what is not finite shows in the values, as on other engines
+
+    def value_and_grad(self, fn: Function) -> Function:
+        return numpy_tape.value_and_grad(fn)
+
+    def stop_gradient(self, x: Array) -> Array:
+        return numpy_tape.plain(x)
 
     def abstract(self, fn: Function, *specs: Tree) -> Tree:
         zeros = [tree.map(lambda s: np.zeros(s.shape, s.dtype), spec) for spec in specs]
@@ -49,7 +65,7 @@ class NumpyEngine(Engine):
             return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
 
     def relu(self, x: Array) -> Array:
-        return np.maximum(x, 0)
+        return numpy_rules.relu(x)
 
     def softmax(self, x: Array, axis: int) -> Array:
         e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
@@ -64,9 +80,7 @@ class NumpyEngine(Engine):
         return x[index]
 
     def add_at(self, x: Array, index: Array, values: Array) -> Array:
-        x = x.copy()
-        np.add.at(x, index, values)
-        return x
+        return numpy_tape.add_at(x, index, values)
 
     def pick(self, x: Array, index: Array) -> Array:
         return np.take_along_axis(x, index[..., None].astype(np.int64), axis=-1)[..., 0]
@@ -85,17 +99,17 @@ class NumpyEngine(Engine):
         size = kernel.shape[:-2]
         cuts = _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows)
         inputs, filters = kernel.shape[-2], kernel.shape[-1] // groups
-        parts = []
+        out, parts = "xyz"[: len(size)], []
         for g in range(groups):
             patch = cuts[..., g * inputs : (g + 1) * inputs]  # (elements of the window, batch, *out, inputs)
             weight = kernel[..., g * filters : (g + 1) * filters].reshape(-1, inputs, filters)
-            parts.append(np.einsum("w...i,wif->...f", patch, weight))
+            parts.append(np.einsum(f"wb{out}i,wif->b{out}f", patch, weight))
         y = np.concatenate(parts, axis=-1).astype(x.dtype)
         return y if bias is None else y + bias
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         padded = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -np.inf)
-        return _windows(padded, size, windows).max(axis=0)
+        return numpy_rules.first_largest(_windows(padded, size, windows))
 
     def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         return _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows).sum(axis=0)

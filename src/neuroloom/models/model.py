@@ -475,6 +475,7 @@ class Model(Structure):
         params, frozen = self._split(engine)
         return {"params": params, "frozen": frozen}
 
+    @np.errstate(all="ignore")  # NumPy would warn of what is looked for
     def _explain(self, engine: Engine, task: Task, batch: Tree, after: Tree) -> str:
         """Which layer, gradient or weight is not finite, for a batch on the device and the state after its step."""
         params, frozen = self._split(engine)

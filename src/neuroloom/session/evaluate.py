@@ -140,7 +140,7 @@ class Run:
         words = draws.fold_in(self.key, node.number)
         if self.engine.compiles:
             return self.engine.astype(words, "uint32")
-        return int(words[0]) & 0xFFFFFFFF | (int(words[1]) & 0x7FFFFFFF) << 32
+        return self.engine.key(int(words[0]) & 0xFFFFFFFF | (int(words[1]) & 0x7FFFFFFF) << 32)
 
 
 def needed(outputs: Iterable[Tensor], given: Iterable[Node] = ()) -> list[Tensor]:

@@ -105,7 +105,7 @@ class Session:
 
     Args:
         graph: by default the default graph.
-        engine: 'jax', 'torch' or 'numpy' (no gradients); by default the engine in use.
+        engine: 'jax', 'torch' or 'numpy'; by default the engine in use.
 
     Each different set of fetches, feeds and feed shapes is compiled once. Operations of one run are executed in the
     order in which they were created: what reads a variable after an assignment of the same run gets the new value.
