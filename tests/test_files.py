@@ -480,7 +480,7 @@ import numpy as np
 from neuroloom import files
 path, rounds = Path(sys.argv[1]), int(sys.argv[2])
 arrays = [{"w": np.full((300, 700), i, "float32")} for i in (1, 2)]
-shapes = {"w": (300, 700)}
+shapes = {"w": ("float32", (300, 700))}
 files.write(path, arrays[0], {"which": 1})
 random.seed(5)
 seen = set()
@@ -494,7 +494,7 @@ for _ in range(rounds):
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     which = files.read_record(path)["which"]
-    assert (files.read_weights(path, shapes)["w"] == which).all()
+    assert (files.read_arrays(path, shapes)["w"] == which).all()
     seen.add(which)
 print(sorted(seen))
 """

@@ -112,7 +112,7 @@ def test_starting_early_changes_no_number(monkeypatch, what, n):
     (late, logs), (early, other) = results
     assert logs == other
     assert same(late, early)
-    assert late._step == early._step and late._epochs_seen == early._epochs_seen
+    assert late._state.step == early._state.step and late._state.epoch == early._state.epoch
     assert len(logs) == {"stop": 4, "not finite": 1}.get(what, 6)
 
 
@@ -268,7 +268,7 @@ def test_an_infinite_loss_stops_with_the_step_and_the_layer_named(training_engin
     if bad_step:
         other.fit(x[: 2 * bad_step], y[: 2 * bad_step], batch_size=2, shuffle=False, verbose=0)
     assert same(model, other)
-    assert model._step == bad_step
+    assert model._state.step == bad_step
     model.fit(x[x[:, 0] < 1], y[x[:, 0] < 1], batch_size=2, verbose=0)  # usable further
 
 
@@ -401,7 +401,7 @@ def test_ctrl_c_leaves_the_latest_weights_and_a_usable_model(training_engine, wh
         model.fit(x, y, batch_size=8, verbose=0, callbacks=[callbacks.LambdaCallback(**{where: interrupt})])
     moved = not all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
     assert moved == (where != "on_epoch_begin")
-    assert (model._step > 0) == moved
+    assert (model._state.step > 0) == moved
     assert np.isfinite(model.fit(x, y, epochs=2, verbose=0).history["loss"]).all()
 
 

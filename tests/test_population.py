@@ -66,7 +66,7 @@ def assert_equal(population, models):
         assert list(one.history.history) == list(other.history.history)
         for name, values in other.history.history.items():
             np.testing.assert_allclose(one.history.history[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
-        assert one._step == other._step and one._epochs_seen == other._epochs_seen
+        assert one._state.step == other._state.step and one._state.epoch == other._state.epoch
 
 
 def check(build, n=3, x=X, y=Y, **options):
@@ -169,7 +169,7 @@ def test_members_of_very_different_sizes():
         4,
     )
     assert_equal(population, models)
-    assert [m._step for m in population] == [2, 8, 8, 2]
+    assert [m._state.step for m in population] == [2, 8, 8, 2]
 
 
 def _all(rows):
@@ -180,7 +180,7 @@ def test_rows_as_a_mask_and_repeated_rows():
     mask = Y == 1
     twice = np.repeat(np.arange(20), 2)
     population = nl.fit_many([small(), small()], X, Y, rows=[mask, twice], verbose=0, batch_size=10)
-    assert [m._step for m in population] == [-(-int(mask.sum()) // 10), 4]
+    assert [m._state.step for m in population] == [-(-int(mask.sum()) // 10), 4]
 
 
 def test_training_goes_on_where_it_ended():
@@ -285,7 +285,7 @@ def test_starting_early_changes_no_number(monkeypatch, what, sharing):
     for one, other in zip(late, early, strict=True):
         assert same(one, other)
         np.testing.assert_equal(one.history.history, other.history.history)
-        assert one._step == other._step and one._epochs_seen == other._epochs_seen
+        assert one._state.step == other._state.step and one._state.epoch == other._state.epoch
     ends = {"stop": [2] * 4, "one member stops": [6, 6, 4, 6], "not finite": [6, 1, 6, 6]}.get(what, [6] * 4)
     assert [len(model.history.epoch) for model in early] == ends
 
@@ -366,7 +366,7 @@ def test_who_is_stopped_changes_no_more_and_others_go_on(training_engine):
     population = Population([small(), small(), small()])
     population.fit(X, Y, epochs=5, batch_size=16, callbacks=callbacks, verbose=0)
     assert [len(m.history.epoch) for m in population] == [1, 3, 5]
-    assert [m._step for m in population] == [6, 18, 30]
+    assert [m._state.step for m in population] == [6, 18, 30]
 
 
 def test_training_ends_when_all_are_stopped(capsys):
@@ -409,7 +409,7 @@ def test_an_interrupt_leaves_the_weights_of_the_last_chunk():
     models = [small(), small()]
     with pytest.raises(KeyboardInterrupt):
         nl.fit_many(models, X, Y, epochs=9, callbacks=[nl.callbacks.LambdaCallback(on_epoch_end=interrupt)], verbose=0)
-    assert [m._step for m in models] == [6, 6] and [m.history.epoch for m in models] == [[0], [0]]
+    assert [m._state.step for m in models] == [6, 6] and [m.history.epoch for m in models] == [[0], [0]]
 
 
 def test_callbacks_are_copied_told_and_closed():

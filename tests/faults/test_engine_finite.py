@@ -69,12 +69,12 @@ def test_a_gradient_that_is_not_finite_leaves_the_weights_before_its_step(
         other.fit(X[: 2 * bad_step], y[: 2 * bad_step], batch_size=2, shuffle=False, verbose=0)
     assert np.isfinite(model.get_weights()[0]).all()
     np.testing.assert_array_equal(model.get_weights()[0], other.get_weights()[0])
-    assert int(model._step) == bad_step
-    for name, slot in model._slots.items():
+    assert int(model._state.step) == bad_step
+    for name, slot in model._state.slots.items():
         found = np.asarray(slot["only/kernel"])
         assert np.isfinite(found).all()
         if bad_step:
-            np.testing.assert_array_equal(found, np.asarray(other._slots[name]["only/kernel"]))
+            np.testing.assert_array_equal(found, np.asarray(other._state.slots[name]["only/kernel"]))
     model.fit(X, 3 * X, batch_size=2, verbose=0)  # usable further
     assert np.isfinite(model.get_weights()[0]).all()
 
@@ -98,7 +98,7 @@ def test_a_later_epoch_is_named_and_the_rate_of_each_epoch_is_used_again(trainin
                 model.fit(X, y, **options)
         else:
             model.fit(X, y, **options)
-        results.append((model.get_weights()[0].item(), int(model._step)))
+        results.append((model.get_weights()[0].item(), int(model._state.step)))
     assert results[1] == (3.0, results[0][1])
     assert results[0][0] != 1.0
 
@@ -162,7 +162,7 @@ def test_members_of_a_population_end_one_by_one(training_engine, shuffle):
         else:
             other.fit(X, y, **options)
         assert len(model.history.epoch) == (1 if fails else 2)
-        assert int(model._step) == int(other._step)
+        assert int(model._state.step) == int(other._state.step)
         np.testing.assert_array_equal(model.get_weights()[0], other.get_weights()[0])
         assert np.isfinite(model.history.history["loss"]).all()
 

@@ -130,19 +130,14 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any]:
     return read_header(path).record
 
 
-def read_weights(path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """The weights, if the file has exactly the names and shapes that are expected.
-
-    Raises:
-        ModelFileError: missing, extra or differently shaped weights (all are listed), or damage.
-    """
-    return read_arrays(path, {name: ("float32", shape) for name, shape in shapes.items()})
-
-
 def read_arrays(
     path: str | os.PathLike[str], expected: Mapping[str, tuple[str, tuple[int, ...]]]
 ) -> dict[str, np.ndarray]:
-    """The arrays, if the file has exactly the names, dtypes and shapes that are expected; see `read_weights`."""
+    """The arrays, if the file has exactly the names, dtypes and shapes that are expected.
+
+    Raises:
+        ModelFileError: missing, extra or different arrays (all are listed), or damage.
+    """
     import safetensors
     import safetensors.numpy
 

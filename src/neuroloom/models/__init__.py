@@ -34,7 +34,8 @@ def load_model(
 ) -> Model:
     """Read a model that `Model.save` wrote. Nothing in such a file is executed.
 
-    The file holds no state of the optimizer (its running means, its step): the first `fit` says that it starts afresh.
+    A file that was written with `training=True` holds the state of the training, and `fit` goes on from there. Others
+    do not: the first `fit` says that the optimizer starts afresh.
 
     Args:
         custom_objects: classes and activation functions of your own by the names that the file has for them. A class
@@ -67,6 +68,11 @@ def _loaded(path: str, compile: bool) -> Model:
         if compile and record.get("compile"):
             model.compile(**{name: config.from_json(value) for name, value in record["compile"].items()})
             model._loaded = True
+        if compile and record.get("training"):
+            model._load_training(path, record["training"])
+            return model
+    except ModelFileError:
+        raise
     except (NeuroloomError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ModelFileError(path, f"the model's configuration cannot be used: {error}") from error
     model.load_weights(path)

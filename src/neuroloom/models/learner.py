@@ -217,17 +217,7 @@ class Learner(Model):
         return self._rows(x, y, weight, prefix)
 
     def _training_state(self, engine: Engine, task: Any) -> Tree:
-        self._draw()
-        params, frozen = self._split(engine)
-        slots = task.init_slots(params)
-        if self._slots is not None:
-            for name, kept in self._slots.items():
-                for slot, arrays in kept.items():
-                    known = {path: engine.asarray(a) for path, a in arrays.items() if path in slots[name][slot]}
-                    slots[name][slot] = {**slots[name][slot], **known}
-        self._replaced = False
-        step = engine.scalar(int(self._step), "int32")
-        return {"params": params, "frozen": frozen, "slots": slots, "step": step, "words": self._words(engine)}
+        return {**super()._training_state(engine, task), "words": self._words(engine)}
 
     def _words(self, engine: Engine) -> Array:
         return engine.asarray(draws.key(self._seed, "loss"))

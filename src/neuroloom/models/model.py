@@ -24,7 +24,7 @@ from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Network
 from neuroloom.layers.parts import Version, specs_of
 from neuroloom.layers.run import FiniteRun
-from neuroloom.models.structure import Structure
+from neuroloom.models.structure import Structure, _copy
 from neuroloom.optimizers import SGD
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
@@ -33,6 +33,7 @@ from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
 from neuroloom.training.rows import class_weighted, make_rows, unread_rows
 from neuroloom.training.speeds import fastest, hint
+from neuroloom.training.state import BESIDE, TrainState, check_slots, numbers_of, without_weights
 from neuroloom.training.step import inputs_of
 from neuroloom.typing import Array, Tree
 
@@ -102,10 +103,7 @@ class Model(Structure):
         self._loaded = False  # whether a file said how it is compiled, and no training has told so yet
         self._task: Task | None = None
         self._task_version = -1
-        self._slots: Tree = None
-        self._step: Any = 0  # a number or a scalar of the engine: to read one costs as much as a small epoch's steps
-        self._epochs_seen = 0
-        self._rate: float | None = None
+        self._state = TrainState(self._seed)  # without the weights, which the layers hold
 
     # ---------------------------------------------------------------------------------------------- compiling
 
@@ -186,8 +184,8 @@ class Model(Structure):
         """The current learning rate; a new one counts from the next chunk of steps on."""
         rate = self._compiled().optimizer.learning_rate
         if isinstance(rate, Schedule):
-            return float(rate(int(self._step)))
-        return rate if self._rate is None else self._rate
+            return float(rate(int(self._state.step)))
+        return rate if self._state.learning_rate is None else self._state.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
@@ -197,7 +195,42 @@ class Model(Structure):
                 f"The learning rate follows {given!r} and cannot be set. "
                 f"Compile with a number to change it while training."
             )
-        self._rate = _checked("learning_rate", value, config.Number(0, expects="a number of at least 0"))
+        rate = _checked("learning_rate", value, config.Number(0, expects="a number of at least 0"))
+        self._state = replace(self._state, learning_rate=rate)
+
+    @property
+    def state(self) -> TrainState:
+        """All of the training as one value, in NumPy arrays of its own.
+
+        A model of equal structure, compiled alike, that is given it goes on as this one would: with the same weights,
+        memory of the optimizer, orders of batches and random numbers. It can be set at any time, by a callback too.
+
+        >>> import numpy as np, neuroloom as nl
+        >>> model = nl.Sequential([nl.layers.Dense(1, input_shape=(1,))])
+        >>> model.compile("adam", "mse")
+        >>> history = model.fit([[1.0], [2.0]], [[2.0], [4.0]], epochs=3, verbose=0)
+        >>> before = model.state
+        >>> before.step, before.epoch, sorted(before.slots)
+        (3, 3, ['momentum', 'velocity'])
+        >>> first = model.fit([[1.0], [2.0]], [[2.0], [4.0]], verbose=0).history
+        >>> model.state = before
+        >>> model.fit([[1.0], [2.0]], [[2.0], [4.0]], verbose=0).history == first
+        True
+        """
+        self._draw()
+        params, frozen = ({path: _copy(a) for path, a in part.items()} for part in self._split(None))
+        slots, step = tree.map(_copy, self._state.slots), int(self._state.step)
+        return replace(self._state, params=params, frozen=frozen, slots=slots, step=step)
+
+    @state.setter
+    def state(self, value: TrainState) -> None:
+        if not isinstance(value, TrainState):
+            raise ConfigurationError(f"state expected the state of a model, received {value!r:.60}.")
+        if value.slots is not None:
+            with engines.engine("numpy") as host:
+                check_slots(self._make_task().slots(self._split(host)[0], None, host), value.slots)
+        self.set_weights({**(value.params or {}), **(value.frozen or {})})
+        self._seed, self._state = value.seed, without_weights(value)
 
     # ----------------------------------------------------------------------------------------------- training
 
@@ -307,7 +340,7 @@ class Model(Structure):
 
     def _say_fresh_optimizer(self) -> None:
         """Once after loading: what the file does not hold."""
-        if self._loaded and self._slots is None:
+        if self._loaded and self._state.slots is None:
             self._loaded = False
             print(
                 "The model was read from a file, which holds no state of the optimizer: it starts afresh, from step 0."
@@ -366,20 +399,12 @@ class Model(Structure):
     def _training_state(self, engine: Engine, task: Task) -> Tree:
         self._draw()
         params, frozen = self._split(engine)
-        assert task.optimizer is not None
-        if self._slots is None:
-            slots = task.optimizer.init(params)
-        else:  # in the order of the parameters, which another engine may have changed
-            old = self._slots
-            fresh = {} if all(path in slot for slot in old.values() for path in params) else task.optimizer.init(params)
-            slots = {
-                name: {path: engine.asarray(slot[path]) if path in slot else fresh[name][path] for path in params}
-                for name, slot in old.items()
-            }
+        slots = task.slots(params, self._state.slots, engine)
         self._replaced = False
-        return {"params": params, "frozen": frozen, "slots": slots, "step": engine.scalar(int(self._step), "int32")}
+        step = engine.scalar(int(self._state.step), "int32")
+        return {"params": params, "frozen": frozen, "slots": slots, "step": step}
 
-    def _split(self, engine: Engine) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _split(self, engine: Engine | None) -> tuple[dict[str, Array], dict[str, Array]]:
         """(weights that training changes, other weights), by path."""
         trained = specs_of(self.network)
         arrays = dict(tree.items(self.network.arrays(engine)))
@@ -387,21 +412,20 @@ class Model(Structure):
         return params, {path: arrays[path] for path in trained if path not in params}
 
     def _enter(self, engine: Engine, state: Tree) -> Tree:
-        """The state of the next chunk: with the learning rate, and weights that a callback has set meanwhile."""
+        """The state of the next chunk: with the learning rate, and what callbacks have set meanwhile."""
         if self._replaced:
-            params, frozen = self._split(engine)
-            state, self._replaced = {**state, "params": params, "frozen": frozen}, False
+            state = {**state, **self._training_state(engine, self._make_task())}
         return {**state, "learning_rate": engine.scalar(self.learning_rate)}
 
     def _next_epoch(self) -> int:
         """The number of the epoch that begins, counted over all trainings since `compile`: it names the shuffle."""
-        self._epochs_seen += 1
-        return self._epochs_seen - 1
+        self._state = replace(self._state, epoch=self._state.epoch + 1)
+        return self._state.epoch - 1
 
     def _keep(self, state: Tree) -> None:
         """Take the weights and the optimizer's state from a training state."""
         self.network.assign(tree.from_items([*state["params"].items(), *state["frozen"].items()]))
-        self._slots, self._step = state["slots"], state["step"]
+        self._state = replace(self._state, slots=state["slots"], step=state["step"])
 
     def _training_rows(
         self, x: Any, y: Any, sample_weight: Any, class_weight: Any, validation_split: float
@@ -482,7 +506,7 @@ class Model(Structure):
         bad = not_finite(engine, {**params, **frozen})
         if bad:
             return f"The weight {bad!r} was not finite before."
-        key = engine.fold_in(engine.key(self._seed), int(self._step))
+        key = engine.fold_in(engine.key(self._seed), int(self._state.step))
         run = FiniteRun(True, key)
         run.apply(self.network, self.network.arrays(engine), (inputs_of(self.network, batch["x"]),))
         if run.found:
@@ -578,15 +602,24 @@ class Model(Structure):
 
     # -------------------------------------------------------------------------------------------------- files
 
-    def save(self, path: str | os.PathLike[str], extra: dict[str, Any] | None = None) -> None:
+    def save(
+        self, path: str | os.PathLike[str], extra: dict[str, Any] | None = None, *, training: bool = False
+    ) -> None:
         """Write structure, weights and how the model was compiled into one safetensors file.
 
         Args:
             extra: JSON values of the caller's to keep with the model; `files.read_record(path)["extra"]` gives them
                 back.
+            training: whether to keep the state of the training too, so that `fit` after `load_model` goes on exactly:
+                what the optimizer remembers, counts, seed and learning rate. The file is up to three times as large.
         """
+        path = _checked("path", path, config.File())
         record = {"model": self.to_json(), "compile": self._compile_json(), "extra": extra or {}}
-        files.write(_checked("path", path, config.File()), self.weights, record)
+        weights = dict(self.weights)
+        if _checked("training", training, config.Flag()):
+            state = self.state
+            record["training"], weights = state.record(), {**weights, **state.arrays()}
+        files.write(path, weights, record)
 
     def _compile_json(self) -> dict[str, Any] | None:
         return None if self._plan is None else self._plan.to_json()
@@ -597,8 +630,32 @@ class Model(Structure):
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Read weights that `save` or `save_weights` wrote for the same structure."""
-        shapes = {p: tuple(w.shape) for p, (w, _) in specs_of(self.network).items()}
-        self.set_weights(files.read_weights(_checked("path", path, config.File()), shapes))
+        path = _checked("path", path, config.File())
+        beside = {name: one for name, one in files.read_header(path).weights.items() if name.startswith(BESIDE)}
+        found = files.read_arrays(path, {**self._expected(), **beside})
+        self.set_weights({name: array for name, array in found.items() if name not in beside})
+
+    def _load_training(self, path: str, record: Any) -> None:
+        """Read the weights and the state of the training."""
+        given = numbers_of(record)
+        slots: Tree = None
+        with engines.engine("numpy") as host:
+            params, frozen = self._split(host)
+            if record["slots"]:
+                slots = self._make_task().slots(params, None, host)
+        shapes = {f"{BESIDE}{name}": (array.dtype.name, array.shape) for name, array in tree.items(slots)}
+        arrays = files.read_arrays(path, {**self._expected(), **shapes})
+        names = iter(shapes)
+        self.state = replace(
+            given,
+            params={name: arrays[name] for name in params},
+            frozen={name: arrays[name] for name in frozen},
+            slots=tree.map(lambda _: arrays[next(names)], slots),
+        )
+
+    def _expected(self) -> dict[str, tuple[str, tuple[int, ...]]]:
+        """The dtypes and shapes of the weights in a file."""
+        return {path: (w.dtype, tuple(w.shape)) for path, (w, _) in specs_of(self.network).items()}
 
 
 def not_finite(engine: Engine, arrays: Mapping[str, Array]) -> str | None:

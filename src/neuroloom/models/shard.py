@@ -75,7 +75,7 @@ class Shard:
         self.columns = self.task.columns
         seeds = [model._seed for model in models] if shuffle else None
         self.feed = IndexFeed(
-            engine, data.rows, data.index, batch_size, seeds, [model._epochs_seen for model in models]
+            engine, data.rows, data.index, batch_size, seeds, [model._state.epoch for model in models]
         )
         self.runner = self._runner("train", train_step, self.feed)
         self.test_feed = None if held_out is None else IndexFeed(engine, held_out.rows, held_out.index, batch_size)
@@ -191,7 +191,8 @@ class Shard:
     def _first_state(self) -> Tree:
         for model in self.models:
             model._draw()
-        members = {**self._weights(), "step": self._kept("step", [int(model._step) for model in self.models], np.int32)}
+        steps = [int(model._state.step) for model in self.models]
+        members = {**self._weights(), "step": self._kept("step", steps, np.int32)}
         members["slots"] = self._slots(members["params"])
         one, n = self.task.fresh_metrics(self.engine), len(self.models)
         self._no_data = tree.map(lambda a: self.engine.asarray(np.stack([self.engine.to_numpy(a)] * n)), one)
@@ -208,16 +209,13 @@ class Shard:
         return found
 
     def _slots(self, params: Tree) -> Tree:
-        assert self.task.optimizer is not None
-        fresh = self.task.optimizer.init(params)
-        if all(model._slots is None for model in self.models):
-            return fresh
-        one = tree.map(lambda a: self.engine.to_numpy(a)[0], fresh)
-        every = [one if model._slots is None else model._slots for model in self.models]
-        return {
-            name: {path: self._stacked([slots[name][path] for slots in every]) for path in part}
-            for name, part in fresh.items()
-        }
+        if all(model._state.slots is None for model in self.models):
+            return self.task.slots(params, None, self.engine)
+        every = []
+        for i, model in enumerate(self.models):
+            own = {path: a[i] for path, a in params.items()}
+            every.append(self.task.slots(own, model._state.slots, self.engine))
+        return tree.map(lambda *slots: self._stacked(slots), *every)
 
     def hand_out(self, slots: bool) -> None:
         """Give the models their weights, and with `slots` what the optimizer remembers."""
@@ -228,7 +226,7 @@ class Shard:
             if not model._replaced:  # else a callback has set others since
                 model.network.assign(tree.from_items([*own["params"].items(), *own["frozen"].items()]))
             if slots:
-                model._slots, model._step = own["slots"], int(own["step"])
+                model._state = replace(model._state, slots=own["slots"], step=int(own["step"]))
 
     def _stacked(self, arrays: Sequence[Any]) -> Any:
         """Arrays of any engine with a new first axis, on this one."""

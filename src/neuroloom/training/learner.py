@@ -22,6 +22,7 @@ from neuroloom.layers.parts import copied, signature_of, specs_of
 from neuroloom.ops import draws
 from neuroloom.optimizers import Optimizer
 from neuroloom.optimizers.schedules import Schedule
+from neuroloom.training.state import slots_of
 from neuroloom.training.step import Mean
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -186,10 +187,12 @@ class Moves:
             if trains and (everything or path.startswith(starts))
         ]
 
-    def init_slots(self, params: dict[str, Array]) -> dict[str, Tree]:
-        """What the optimizers remember, at the start."""
+    def slots(self, params: dict[str, Array], kept: Tree, engine: Engine) -> Tree:
+        """What each move's optimizer remembers; `kept` is what they remembered before."""
         return {
-            move.name: rule.init({path: params[path] for path in self.trained(i) if path in params})
+            move.name: slots_of(
+                rule, {path: params[path] for path in self.trained(i)}, (kept or {}).get(move.name), engine
+            )
             for i, (move, rule) in enumerate(zip(self.moves, self.rules, strict=True))
         }
 

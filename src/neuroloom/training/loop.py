@@ -259,7 +259,7 @@ class Runner:
         self._early: Running | None = None
         self._origin: Origin | None = None
         self._ended: Tree = None  # the state after the last chunk
-        self._next: list[Segment] = []
+        self._next: tuple[int, list[Segment]] | None = None  # an epoch's number and its segments
         self._looks_ahead = engine.compiles
 
     def epoch(
@@ -309,14 +309,14 @@ class Runner:
                 return
             if ended:
                 assert following is not None
-                self._next, state = list(feed.epoch(number + 1)), following(state)
-                follows = self._next[0]
+                self._next, state = (number + 1, list(feed.epoch(number + 1))), following(state)
+                follows = self._next[1][0]
             self._early = start(follows, before(state), 0)
 
-        segments = self._next or feed.epoch(number)
+        begun, self._next = self._next, None
+        segments = begun[1] if begun is not None and begun[0] == number else feed.epoch(number)
         looks = following is not None and not one_by_one
-        known = list(segments) if looks else []
-        self._next, done = [], 0
+        known, done = list(segments) if looks else [], 0
         for place, segment in enumerate(known or segments):
             low = 0
             while low < segment.steps:

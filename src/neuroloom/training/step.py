@@ -23,6 +23,7 @@ from neuroloom.metrics import Metric
 from neuroloom.ops.graph import Node
 from neuroloom.optimizers import Optimizer
 from neuroloom.optimizers.schedules import Schedule
+from neuroloom.training.state import slots_of
 from neuroloom.typing import Array, Function, Key, Tree
 
 
@@ -87,6 +88,11 @@ class Task:
         return [t for t in self.targets if t.loss is not None] if len(self.targets) > 1 else []
 
     # -------------------------------------------------------------------------------------------------- state
+
+    def slots(self, params: dict[str, Array], kept: Tree, engine: Engine) -> Tree:
+        """What the optimizer remembers of the weights; `kept` is what it remembered before."""
+        assert self.optimizer is not None
+        return slots_of(self.optimizer, params, kept, engine)
 
     def fresh_metrics(self, engine: Engine) -> Tree:
         """The metric state at the start of an epoch, for the engine in use: means of losses, and each metric's own."""
