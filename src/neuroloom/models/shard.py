@@ -211,10 +211,11 @@ class Shard:
     def _slots(self, params: Tree) -> Tree:
         if all(model._state.slots is None for model in self.models):
             return self.task.slots(params, None, self.engine)
-        every = []
+        host, every = engines.load("numpy"), []
+        params = tree.map(self.engine.to_numpy, params)
         for i, model in enumerate(self.models):
-            own = {path: a[i] for path, a in params.items()}
-            every.append(self.task.slots(own, model._state.slots, self.engine))
+            own, kept = tree.map(lambda a: a[i], params), tree.map(_on_host, model._state.slots)  # noqa: B023
+            every.append(self.task.slots(own, kept, host))
         return tree.map(lambda *slots: self._stacked(slots), *every)
 
     def hand_out(self, slots: bool) -> None:
@@ -231,3 +232,7 @@ class Shard:
     def _stacked(self, arrays: Sequence[Any]) -> Any:
         """Arrays of any engine with a new first axis, on this one."""
         return self.engine.asarray(np.stack([np.asarray(engines.of(a).to_numpy(a)) for a in arrays]))
+
+
+def _on_host(array: Array) -> np.ndarray:
+    return engines.of(array).to_numpy(array)
