@@ -11,7 +11,8 @@ import neuroloom as nl
 from gradients import STEP, double
 from nets import NETS, data, net
 from neuroloom import engines, layers, losses, ops, optimizers, tree
-from neuroloom.engines import numpy_rules, numpy_tape
+from neuroloom.engines.numpy import rules as numpy_rules
+from neuroloom.engines.numpy import tape as numpy_tape
 from neuroloom.errors import ConfigurationError, EngineError, ShapeError
 from tolerances import DIFFERENCES, assert_close
 

@@ -15,8 +15,14 @@ from neuroloom import engines, tree
 
 torch = pytest.importorskip("torch")
 
-from neuroloom.engines import base, torch_graph, torch_lists, torch_lstm, torch_memory, torch_plan, torch_record  # noqa: E402
-from neuroloom.engines.torch_tape import Tape  # noqa: E402
+from neuroloom.engines import base  # noqa: E402
+from neuroloom.engines.torch import graph as torch_graph  # noqa: E402
+from neuroloom.engines.torch import lists as torch_lists  # noqa: E402
+from neuroloom.engines.torch import lstm as torch_lstm  # noqa: E402
+from neuroloom.engines.torch import memory as torch_memory  # noqa: E402
+from neuroloom.engines.torch import plan as torch_plan  # noqa: E402
+from neuroloom.engines.torch import record as torch_record  # noqa: E402
+from neuroloom.engines.torch.tape import Tape  # noqa: E402
 
 L = nl.layers
 ENGINE = engines.load("torch")
@@ -492,7 +498,7 @@ import resource
 import numpy as np
 
 import neuroloom as nl
-from neuroloom.engines.torch_memory import keep_freed_memory
+from neuroloom.engines.torch.memory import keep_freed_memory
 
 layers = [nl.layers.Conv2D(n, 3, activation="relu") for n in (32, 64)]
 model = nl.Sequential([nl.layers.Input((28, 28, 1)), *layers, nl.layers.Flatten(), nl.layers.Dense(10)])

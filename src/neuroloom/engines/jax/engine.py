@@ -14,8 +14,11 @@ import numpy as np
 from jax import lax
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, jax_cache, jax_memory, jax_options, jax_products, jax_recurrent, jax_windows
+from neuroloom.engines import dispatch
 from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width, numbers
+from neuroloom.engines.jax import cache, memory, options, products
+from neuroloom.engines.jax import windows as sliding
+from neuroloom.engines.jax.recurrent import lstm
 from neuroloom.errors import DataError
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -44,7 +47,7 @@ class JaxEngine(Engine):
         return "x64" if jax.config.read("jax_enable_x64") else ""
 
     def programs_folder(self) -> Path | None:
-        return jax_cache.folder()
+        return cache.folder()
 
     def double(self) -> AbstractContextManager[Any]:
         return jax.enable_x64(True)
@@ -137,14 +140,14 @@ class JaxEngine(Engine):
         return jax.value_and_grad(fn, has_aux=True)
 
     def compile(self, fn: Function) -> Function:
-        return jax_options.Compiled(fn, _on_cpu())
+        return options.Compiled(fn, _on_cpu())
 
     def held_bytes(self, run: Any) -> int:
         return run.held_bytes()
 
     def release(self, run: Any) -> None:
         run.release()
-        jax_memory.clean_up()
+        memory.clean_up()
 
     def loop(self, low: Any, high: Any, body: Function, state: Tree) -> Tree:
         def advance(carry: Any) -> Any:
@@ -230,30 +233,30 @@ class JaxEngine(Engine):
 
     def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
         if _on_cpu():
-            return jax_windows.conv(x, kernel, windows, groups, bias)
+            return sliding.conv(x, kernel, windows, groups, bias)
         y = lax.conv_general_dilated(
             x,
             kernel,
             windows.strides,
             windows.padding,
             rhs_dilation=windows.dilation,
-            dimension_numbers=jax_windows.layout(len(windows.strides)),
+            dimension_numbers=sliding.layout(len(windows.strides)),
             feature_group_count=groups,
         )
         return y if bias is None else y + bias
 
     def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
-        return jax_products.affine(x, kernel, bias) if _on_cpu() else super().affine(x, kernel, bias)
+        return products.affine(x, kernel, bias) if _on_cpu() else super().affine(x, kernel, bias)
 
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
         args = x, h, c, kernel, recurrent, bias
-        return jax_recurrent.lstm(*args) if _on_cpu() else super().lstm(*args)
+        return lstm(*args) if _on_cpu() else super().lstm(*args)
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        return jax_windows.max_pool(x, size, windows)
+        return sliding.max_pool(x, size, windows)
 
     def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        return jax_windows.sum_pool(x, size, windows)
+        return sliding.sum_pool(x, size, windows)
 
     # ----------------------------------------------------------------------------------------- random numbers
 
@@ -315,6 +318,6 @@ def _scalar(value: float, dtype: str) -> Array:
     return jnp.asarray(np.asarray(value, dtype), dtype)  # without the first asarray JAX compiles a program for it
 
 
-jax_options.raise_loop_limit()
-jax_cache.enable()
+options.raise_loop_limit()
+cache.enable()
 ENGINE = JaxEngine()

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroloom.engines.numpy_tape import DEFINED, PRODUCTS, REDUCTIONS, STEPS, add_at, operation
+from neuroloom.engines.numpy.tape import DEFINED, PRODUCTS, REDUCTIONS, STEPS, add_at, operation
 from neuroloom.typing import Array, Function
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, numpy_rules, numpy_tape
+from neuroloom.engines import dispatch
 from neuroloom.engines.base import Engine, Spec, Windows, default_width, numbers
-from neuroloom.engines.numpy_tape import Traced
+from neuroloom.engines.numpy import rules, tape
+from neuroloom.engines.numpy.tape import Traced
 from neuroloom.errors import EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -54,10 +55,10 @@ class NumpyEngine(Engine):
         return np.errstate(all="ignore")(fn)  # what is not finite shows in the values, as on other engines
 
     def value_and_grad(self, fn: Function) -> Function:
-        return numpy_tape.value_and_grad(fn)
+        return tape.value_and_grad(fn)
 
     def stop_gradient(self, x: Array) -> Array:
-        return numpy_tape.plain(x)
+        return tape.plain(x)
 
     def abstract(self, fn: Function, *specs: Tree) -> Tree:
         zeros = [tree.map(lambda s: np.zeros(s.shape, s.dtype), spec) for spec in specs]
@@ -65,7 +66,7 @@ class NumpyEngine(Engine):
             return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
 
     def relu(self, x: Array) -> Array:
-        return numpy_rules.relu(x)
+        return rules.relu(x)
 
     def softmax(self, x: Array, axis: int) -> Array:
         e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
@@ -80,7 +81,7 @@ class NumpyEngine(Engine):
         return x[index]
 
     def add_at(self, x: Array, index: Array, values: Array) -> Array:
-        return numpy_tape.add_at(x, index, values)
+        return tape.add_at(x, index, values)
 
     def pick(self, x: Array, index: Array) -> Array:
         return np.take_along_axis(x, index[..., None].astype(np.int64), axis=-1)[..., 0]
@@ -109,7 +110,7 @@ class NumpyEngine(Engine):
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         padded = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -np.inf)
-        return numpy_rules.first_largest(_windows(padded, size, windows))
+        return rules.first_largest(_windows(padded, size, windows))
 
     def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
         return _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows).sum(axis=0)

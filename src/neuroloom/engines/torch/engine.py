@@ -13,12 +13,13 @@ import torch
 import torch.nn.functional as F
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, torch_lstm
+from neuroloom.engines import dispatch
 from neuroloom.engines.base import Engine, Spec, Windows, axes_of, default_width, numbers
-from neuroloom.engines.torch_lists import Lists
-from neuroloom.engines.torch_memory import keep_freed_memory
-from neuroloom.engines.torch_record import Recorded, compiled
-from neuroloom.engines.torch_tape import TracedKey, drawn
+from neuroloom.engines.torch import lstm as own_lstm
+from neuroloom.engines.torch.lists import Lists
+from neuroloom.engines.torch.memory import keep_freed_memory
+from neuroloom.engines.torch.record import Recorded, compiled
+from neuroloom.engines.torch.tape import TracedKey, drawn
 from neuroloom.typing import Array, Function, Key, Tree
 
 _MASK = (1 << 64) - 1
@@ -261,8 +262,8 @@ class TorchEngine(Engine):
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
         if x.is_meta or x.shape[1] == 0 or torch._C._functorch.maybe_current_level() is not None:
             return super().lstm(x, h, c, kernel, recurrent, bias)
-        if x.is_cpu and h.numel() >= torch_lstm.LARGE:
-            return torch_lstm.lstm(x, h, c, kernel, recurrent, bias)
+        if x.is_cpu and h.numel() >= own_lstm.LARGE:
+            return own_lstm.lstm(x, h, c, kernel, recurrent, bias)
         weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
         training = torch.is_grad_enabled()
         out, h, c = torch._VF.lstm(
