@@ -212,47 +212,6 @@ def test_compiled_functions_compute_the_same(engine):
     tree.map(lambda c, p: assert_close(c, p, terms=12), compiled, plain)
 
 
-# -------------------------------------------------------------------------------------- arithmetic of update rules
-
-KEEP = pytest.mark.parametrize("donate", [False, True])
-
-
-def arrays(engine, n):
-    rng = np.random.default_rng(6)
-    found = [rng.uniform(0.5, 2, (2, 3)).astype("float32") for _ in range(n)]
-    return found, [engine.asarray(a.copy()) for a in found]
-
-
-@KEEP
-@pytest.mark.parametrize("as_array", [False, True], ids=["number", "array"])
-def test_update_arithmetic(donate, as_array, engine):
-    """lerp, axpy, addcmul, addcdiv: their formulas, with numbers and with scalar arrays as factors."""
-    scale = engine.asarray(0.3) if as_array else 0.3
-    (x, a, b), _ = arrays(engine, 3)
-    cases = {
-        "lerp": ((x, a, scale), {}, x + 0.3 * (a - x)),
-        "axpy": ((x, a, scale), {"keep": 0.9}, 0.9 * x + 0.3 * a),
-        "addcmul": ((x, a, b, scale), {"keep": 0.9}, 0.9 * x + 0.3 * a * b),
-        "addcdiv": ((x, a, b, scale), {}, x + 0.3 * a / b),
-    }
-    for name, (args, more, expected) in cases.items():
-        put = [engine.asarray(v.copy()) if isinstance(v, np.ndarray) else v for v in args]
-        assert_close(getattr(engine, name)(*put, **more, donate=donate), expected, terms=2)
-    assert_close(engine.root(engine.asarray(x), 0.5, 0.25), np.sqrt(x + 0.5) + 0.25)
-
-
-def test_only_donated_arrays_change(engine):
-    (x, a, b), (ex, ea, eb) = arrays(engine, 3)
-    engine.lerp(ex, ea, 0.3)
-    engine.axpy(ex, ea, 0.3, keep=0.9)
-    engine.addcmul(ex, ea, eb, 0.3, keep=0.9)
-    engine.addcdiv(ex, ea, eb, 0.3)
-    engine.addcdiv(ex, ea, eb, engine.asarray(0.3), donate=False)
-    engine.root(ex, 1.0, 0.5)
-    for before, after in zip((x, a, b), (ex, ea, eb), strict=True):
-        np.testing.assert_array_equal(engine.to_numpy(after), before)
-
-
 # -------------------------------------------------------------------------------------------------- random numbers
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import neuroloom as nl
-from neuroloom.engines.base import Windows
+from neuroloom.engines.protocol import Windows
 from neuroloom.engines.jax import options
 from neuroloom.engines.jax import products as jax_products
 

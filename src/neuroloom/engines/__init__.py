@@ -7,8 +7,9 @@ import sys
 
 from neuroloom.calls import Public
 from neuroloom.engines import dispatch
-from neuroloom.engines.base import Engine, Spec, Windows
 from neuroloom.engines.dispatch import EngineInfo, current, engine, engines, installed, load, of, resolve, use
+from neuroloom.engines.kernels import Engine
+from neuroloom.engines.protocol import Spec, Windows
 
 __all__ = [
     "Engine", "EngineInfo", "Spec", "Windows", "current", "dispatch", "engine", "engines", "installed", "load", "of",

@@ -15,10 +15,12 @@ from jax import lax
 
 from neuroloom import tree
 from neuroloom.engines import dispatch
-from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width, numbers
+from neuroloom.engines.arrays import aligned, default_width, numbers
 from neuroloom.engines.jax import cache, memory, options, products
 from neuroloom.engines.jax import windows as sliding
 from neuroloom.engines.jax.recurrent import lstm
+from neuroloom.engines.kernels import Engine
+from neuroloom.engines.protocol import Spec, Windows
 from neuroloom.errors import DataError
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -34,7 +36,11 @@ class JaxEngine(Engine):
 
     name = "jax"
     xp = jnp
-    compiles = True
+    roots = ("jax", "jaxlib")
+    traces = True
+    static_shapes = True
+    background = True
+    bfloat16 = True
 
     @property
     def version(self) -> str:
@@ -80,6 +86,12 @@ class JaxEngine(Engine):
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)
 
+    def dtype_name(self, x: Array) -> str:
+        return str(x.dtype)
+
+    def astype(self, x: Array, dtype: str) -> Array:
+        return x if str(x.dtype) == dtype else jnp.astype(x, dtype)
+
     def scalar(self, value: float, dtype: str = "float32") -> Array:
         return _scalar(value, dtype)
 
@@ -87,9 +99,6 @@ class JaxEngine(Engine):
         if isinstance(x, jax.core.Tracer):
             return jnp.full_like(x, value)
         return self.asarray(np.full(x.shape, value, x.dtype))  # outside a program, jnp compiles one for each shape
-
-    def guarded(self, ok: Any, new: Function, old: Tree) -> Tree:
-        return new()  # a select over all weights would cost 3 to 6 % of a step
 
     def rows(self, x: Array, start: Any, n: int) -> Array:
         return lax.dynamic_slice_in_dim(x, start, n)
@@ -114,22 +123,12 @@ class JaxEngine(Engine):
     def sum_value(self, total: Array) -> Array:
         return total[0] + total[1]
 
-    def new_log(self, rows: int, columns: int) -> Array:
-        return jnp.zeros((rows + 1, columns), jnp.float32)
-
     def put_row(self, log: Array, i: Any, row: list[Array]) -> Array:
         return lax.dynamic_update_index_in_dim(log, jnp.stack(row).astype(jnp.float32), i, 0)
 
     def end_log(self, log: Array, weights: list[Array]) -> Array:
         finite = functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(w)) for w in weights], jnp.asarray(True))
         return log.at[-1].set(finite)
-
-    def read_log(self, log: Array, rows: int) -> tuple[np.ndarray, bool]:
-        values = np.array(log)
-        return values[:rows], bool(values[-1, 0])
-
-    def is_finite(self, x: Array) -> Array:
-        return jnp.isfinite(x)
 
     def wait(self, values: Tree) -> Tree:
         return jax.block_until_ready(values)
@@ -179,13 +178,6 @@ class JaxEngine(Engine):
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
 
-    def abs(self, x: Array) -> Array:
-        return x * lax.stop_gradient(jnp.sign(x))  # JAX takes 1 for the derivative of its own at 0
-
-    def clip(self, x: Array, low: Any, high: Any) -> Array:
-        x = x if low is None else jnp.where(x < low, low, x)  # JAX takes 1/2 for the derivative of its own at a bound
-        return x if high is None else jnp.where(x > high, high, x)
-
     def relu(self, x: Array) -> Array:
         return jax.nn.relu(x)
 
@@ -220,9 +212,6 @@ class JaxEngine(Engine):
         depth = x.shape[-1]
         chosen = jnp.arange(depth, dtype=jnp.int32) == jnp.clip(index, 0, depth - 1)[..., None]
         return jnp.sum(jnp.where(chosen, x, 0), axis=-1)
-
-    def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
-        return jax.nn.one_hot(index, depth, dtype=dtype)
 
     def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
         values, index = lax.top_k(x, k)
@@ -265,6 +254,9 @@ class JaxEngine(Engine):
 
     def keys(self, seeds: Sequence[int]) -> Key:
         return self.asarray(np.stack([_words(seed) for seed in seeds]))
+
+    def key_of(self, words: Array) -> Key:
+        return words.astype("uint32")
 
     def fold_in(self, key: Key, data: Any) -> Key:
         return jax.random.fold_in(key, data)

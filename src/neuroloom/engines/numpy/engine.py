@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,18 +9,24 @@ import numpy as np
 
 from neuroloom import tree
 from neuroloom.engines import dispatch
-from neuroloom.engines.base import Engine, Spec, Windows, default_width, numbers
+from neuroloom.engines.arrays import default_width, numbers
+from neuroloom.engines.eager import Eager
 from neuroloom.engines.numpy import rules, tape
 from neuroloom.engines.numpy.tape import Traced
+from neuroloom.engines.protocol import Spec
 from neuroloom.errors import EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
 
-class NumpyEngine(Engine):
-    """See `Engine`."""
+class NumpyEngine(Eager):
+    """See `Protocol`."""
 
     name = "numpy"
     xp = np
+    roots = ("numpy",)
+    on_host = True
+    forks = True
+    reference = True
 
     @property
     def version(self) -> str:
@@ -44,6 +49,9 @@ class NumpyEngine(Engine):
     def apart(self, x: np.ndarray, others: list[Any]) -> np.ndarray:
         return x.copy() if any(np.may_share_memory(x, a) for a in others if isinstance(a, np.ndarray)) else x
 
+    def dtype_name(self, x: Any) -> str:
+        return str(x.dtype)
+
     def astype(self, x: Any, dtype: str) -> Any:
         if dtype == "bfloat16":
             raise EngineError("NumPy has no bfloat16. Use engine='jax' or engine='torch', or precision='float32'.")
@@ -64,6 +72,12 @@ class NumpyEngine(Engine):
         zeros = [tree.map(lambda s: np.zeros(s.shape, s.dtype), spec) for spec in specs]
         with np.errstate(all="ignore"):  # nobody asked for the values at 0
             return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
+
+    def abs(self, x: Array) -> Array:
+        return np.abs(x)
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        return np.clip(x, low, high)
 
     def relu(self, x: Array) -> Array:
         return rules.relu(x)
@@ -86,34 +100,8 @@ class NumpyEngine(Engine):
     def pick(self, x: Array, index: Array) -> Array:
         return np.take_along_axis(x, index[..., None].astype(np.int64), axis=-1)[..., 0]
 
-    def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
-        return (np.asarray(index)[..., None] == np.arange(depth)).astype(dtype)
-
-    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
-        index = np.argsort(-x, axis=-1, kind="stable")[..., :k]
-        return np.take_along_axis(x, index, axis=-1), index
-
     def pad(self, x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
         return np.pad(x, widths, constant_values=value)
-
-    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
-        size = kernel.shape[:-2]
-        cuts = _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows)
-        inputs, filters = kernel.shape[-2], kernel.shape[-1] // groups
-        out, parts = "xyz"[: len(size)], []
-        for g in range(groups):
-            patch = cuts[..., g * inputs : (g + 1) * inputs]  # (elements of the window, batch, *out, inputs)
-            weight = kernel[..., g * filters : (g + 1) * filters].reshape(-1, inputs, filters)
-            parts.append(np.einsum(f"wb{out}i,wif->b{out}f", patch, weight))
-        y = np.concatenate(parts, axis=-1).astype(x.dtype)
-        return y if bias is None else y + bias
-
-    def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        padded = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -np.inf)
-        return rules.first_largest(_windows(padded, size, windows))
-
-    def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        return _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows).sum(axis=0)
 
     def key(self, seed: int) -> Key:
         return (int(seed),)
@@ -131,22 +119,6 @@ class NumpyEngine(Engine):
 def _generator(key: Key) -> np.random.Generator:
     seed, *folded = key
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=folded)))
-
-
-def _windows(x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-    """All elements of every window of a padded x: (elements of the window, batch, *out, channels)."""
-    out = [
-        (length - (k - 1) * d - 1) // s + 1
-        for length, k, s, d in zip(x.shape[1:-1], size, windows.strides, windows.dilation, strict=True)
-    ]
-    cuts = []
-    for offset in itertools.product(*map(range, size)):
-        spatial = [
-            slice(o * d, o * d + (n - 1) * s + 1, s)
-            for o, n, s, d in zip(offset, out, windows.strides, windows.dilation, strict=True)
-        ]
-        cuts.append(x[(slice(None), *spatial, slice(None))])
-    return np.stack(cuts)
 
 
 ENGINE = NumpyEngine()

@@ -26,12 +26,6 @@ def relu(x: Array) -> Array:
     return np.maximum(x, 0)
 
 
-@operation(lambda g, y, x: np.where(np.arange(len(x)).reshape(-1, *[1] * y.ndim) == np.argmax(x, axis=0), g, 0))
-def first_largest(x: Array) -> Array:
-    """The largest values along the first axis; of equal ones the first has the derivative."""
-    return x.max(axis=0)
-
-
 def _kept(y: Any, x: Any, axis: Any) -> Any:
     """What was reduced over `axis`, with those axes as ones of length 1."""
     axes = range(x.ndim) if axis is None else [a % x.ndim for a in np.atleast_1d(axis)]
