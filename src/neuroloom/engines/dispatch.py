@@ -32,6 +32,9 @@ _loaded: dict[str, Engine] = {}
 _default: str | None = None
 _local: contextvars.ContextVar[str | None] = contextvars.ContextVar("engine", default=None)
 _engine_of_type: dict[type, Engine | None] = {}
+_hosts: dict[str, Engine] = {}
+"""Loaded engines of other packages that compute with NumPy's arrays."""
+
 _forked: set[str] = set()
 """Engines that a process above this one had loaded when it forked."""
 
@@ -65,9 +68,11 @@ def load(name: str) -> Engine:
         )
     if not installed(name):
         raise EngineError(f"The engine {name!r} is not installed. Install it with: {INSTALL[name]}")
-    made = _made(name)
+    made = _loaded.setdefault(name, _made(name))
+    if made.on_host and name != HOST:
+        _hosts[name] = made
     _engine_of_type.clear()  # a type that was no array may be one of this engine's
-    return _loaded.setdefault(name, made)
+    return made
 
 
 def _made(name: str) -> Engine:
@@ -105,6 +110,7 @@ def _forget_threads() -> None:
     _forked.update(name for name, one in _loaded.items() if not one.forks)
     for name in _forked:
         _loaded.pop(name, None)
+        _hosts.pop(name, None)
     _engine_of_type.clear()
 
 
@@ -204,8 +210,7 @@ def of(*values: Any) -> Engine:
             )
     if found is None:
         return current()
-    here = _loaded.get(_local.get() or _default or "") if found.on_host else None
-    return here if here is not None and here.on_host else found
+    return _hosts.get(_local.get() or _default or "", found) if _hosts and found.on_host else found
 
 
 @dataclass(frozen=True)
