@@ -9,6 +9,8 @@ import contextvars
 import functools
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -68,10 +70,8 @@ def load(name: str) -> Engine:
         )
     if not installed(name):
         raise EngineError(f"The engine {name!r} is not installed. Install it with: {INSTALL[name]}")
-    made = _loaded.setdefault(name, _made(name))
-    if made.on_host and name != HOST:
-        _hosts[name] = made
-    _engine_of_type.clear()  # a type that was no array may be one of this engine's
+    made = _made(name)
+    _take(made)
     return made
 
 
@@ -171,6 +171,30 @@ class engine:
 
     def __exit__(self, *error: object) -> None:
         _local.reset(self._token)
+
+
+@contextmanager
+def standing_in(one: Engine) -> Iterator[None]:
+    """Inside, an engine is in use and is the one of its name, whether it is installed or not."""
+    before, mine = dict(_loaded), _loaded.get(one.name) is not one
+    _take(one)
+    token = _local.set(one.name)
+    try:
+        yield
+    finally:
+        _local.reset(token)
+        if mine:
+            _loaded.clear()
+            _loaded.update(before)
+            _hosts.pop(one.name, None)
+            _engine_of_type.clear()
+
+
+def _take(one: Engine) -> None:
+    _loaded[one.name] = one
+    if one.on_host and one.name != HOST:
+        _hosts[one.name] = one
+    _engine_of_type.clear()  # a type that was no array may be one of this engine's
 
 
 def of_type(cls: type) -> Engine | None:

@@ -129,6 +129,9 @@ class TorchEngine(Eager):
 
     def value_and_grad(self, fn: Function) -> Function:
         def value_and_gradients(params: Tree, *args: Any) -> Any:
+            if torch._C._functorch.maybe_current_level() is not None:  # inside vmap
+                grads, found = torch.func.grad_and_value(fn, has_aux=True)(params, *args)
+                return found, grads
             outer, _here.differentiates = _here.differentiates, True  # outer: this derivative has one itself
             try:
                 with torch.enable_grad():
@@ -311,10 +314,14 @@ def _generator(key: Key) -> torch.Generator:
 
 
 def _uniform(key: Key, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    if _here.meta:  # no generator is there
+        return torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
     return torch.rand(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
 
 
 def _normal(key: Key, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    if _here.meta:
+        return torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
     return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
 
 
