@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 
 import neuroloom as nl
-from gradients import STEP, double
+from gradients import STEP
 from nets import NETS, data, net
 from neuroloom import engines, layers, losses, ops, optimizers, tree
 from neuroloom.engines.numpy import rules as numpy_rules
@@ -267,7 +267,7 @@ def on_both(fn, *args):
     found = []
     for name in ("numpy", "jax"):
         engine = engines.load(name)
-        with double(engine), engines.engine(name):
+        with engine.double(), engines.engine(name):
             program = engine.value_and_grad(lambda args, engine=engine: (ops.sum(fn(engine, *args)), ()))
             put = [engine.asarray(a, str(a.dtype)) for a in args]
             found.append([engine.to_numpy(g) for g in program(put)[1]])
