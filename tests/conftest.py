@@ -19,7 +19,7 @@ TRAINING = ("numpy", "jax", "torch")
 def _engine(name):
     """An engine by name. Where it is missing, CI fails; elsewhere the test is skipped."""
     if not engines.installed(name) and not os.environ.get("CI"):
-        pytest.skip(f"the engine {name!r} is not installed: {engines.dispatch.INSTALL[name]}")
+        pytest.skip(f"the engine {name!r} is not installed: {engines.dispatch.install(name)}")
     return engines.load(name)
 
 

@@ -1,22 +1,11 @@
 """Gradients of an engine against central differences, both in float64."""
 
-import contextlib
-
 import numpy as np
 
 from neuroloom import engines, tree
 from tolerances import DIFFERENCES, assert_close
 
 STEP = 1e-5
-
-
-def double(engine):
-    """A context in which the engine keeps 64 bits."""
-    if engine.name != "jax":
-        return contextlib.nullcontext()
-    import jax
-
-    return jax.enable_x64(True)
 
 
 def total(outputs, weights):
@@ -73,7 +62,7 @@ def check_gradients(fn, args, engine):
         outputs = fn(*args)
         weights = cotangents(outputs)
         expected = central_differences(fn, args, weights)
-    with double(engine), engines.engine(engine.name):
+    with engine.double(), engines.engine(engine.name):
         values, actual = value_and_gradients(engine, fn, args, weights)
     assert [str(v.dtype) for v in tree.leaves(values)] == ["float64"] * len(tree.leaves(values))
     tree.map(lambda a, e: assert_close(a, e, within=1e-9, reason="erf and exp of two libraries"), values, outputs)

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from neuroloom.cli.doctor import doctor
-from neuroloom.engines import jax_cache
+from neuroloom.engines.jax import cache as jax_cache
 
 TRAIN = """
 import json
@@ -25,7 +25,7 @@ model = nl.Sequential([nl.layers.Dense(3, "tanh", input_shape=(2,)), nl.layers.D
 model.set_weights([np.ones(w.shape) / 7 for w in model.get_weights()])
 model.compile("adam", "mse")
 history = model.fit([[0.0, 1.0], [2.0, 3.0]], [[1.0], [2.0]], epochs=3, verbose=0, engine="jax", shuffle=False)
-from neuroloom.engines import jax_cache
+from neuroloom.engines.jax import cache as jax_cache
 hits, misses = (sum(name.endswith(end) for name in events) for end in ("cache_hits", "cache_misses"))
 print(json.dumps([history.history["loss"], hits, misses, str(jax_cache.folder() or "")]))
 """

@@ -25,7 +25,7 @@ ROWS = {
     6: {"layers", "optimizers"},
     7: {"training", "files", "summary", "diagram"},
     8: {"models", "session", "callbacks", "utils"},
-    9: {"networks"},
+    9: {"networks", "testing"},
     10: {"cli"},
     11: {"__main__"},
 }
@@ -113,6 +113,21 @@ def test_heavy_libraries_load_where_they_are_used(name):
     top = {target.split(".")[0] for target, inside, types in imports(name) if not inside and not types}
     allowed = {"files": {"safetensors"}, "datasets": {"pooch"}, "networks": {"sklearn"}}.get(part(name), set())
     assert top & HEAVY <= allowed
+
+
+@every_module
+def test_no_engine_is_asked_by_its_name(name):
+    """What an engine is like is said by its capabilities; the doctor reports on packages by their names."""
+    if part(name) == "engines" or name == "neuroloom.cli.doctor":
+        return
+    asked = []
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if isinstance(node, ast.Compare | ast.MatchValue):
+            words = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+            asked += [f"{ast.unparse(node)} in line {node.lineno}"] * bool(words & {"numpy", "jax", "torch"})
+        if isinstance(node, ast.Attribute) and node.attr == "compiles":
+            asked.append(f"{ast.unparse(node)} in line {node.lineno}")
+    assert asked == []
 
 
 def test_imports_have_no_circles():

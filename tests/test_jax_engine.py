@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import neuroloom as nl
-from neuroloom.engines import jax_options as options
-from neuroloom.engines import jax_products
-from neuroloom.engines.base import Windows
+from neuroloom.engines.jax import options
+from neuroloom.engines.jax import products as jax_products
+from neuroloom.engines.protocol import Windows
 
 # ------------------------------------------------------------------------------------------------ XLA's options
 

@@ -12,7 +12,7 @@ import torch
 import neuroloom as nl
 from nets import binary, small
 from neuroloom import engines, layers
-from neuroloom.engines import torch_record
+from neuroloom.engines.torch import record as torch_record
 from neuroloom.errors import DataError, ShapeError
 from neuroloom.training import loop, predicting
 

@@ -15,8 +15,14 @@ from neuroloom import engines, tree
 
 torch = pytest.importorskip("torch")
 
-from neuroloom.engines import base, torch_graph, torch_lists, torch_lstm, torch_memory, torch_plan, torch_record  # noqa: E402
-from neuroloom.engines.torch_tape import Tape  # noqa: E402
+from neuroloom.engines import Engine  # noqa: E402
+from neuroloom.engines.torch import graph as torch_graph  # noqa: E402
+from neuroloom.engines.torch import lstm as torch_lstm  # noqa: E402
+from neuroloom.engines.torch import memory as torch_memory  # noqa: E402
+from neuroloom.engines.torch import plan as torch_plan  # noqa: E402
+from neuroloom.engines.torch import record as torch_record  # noqa: E402
+from neuroloom.engines.torch import rules as torch_rules  # noqa: E402
+from neuroloom.engines.torch.tape import Tape  # noqa: E402
 
 L = nl.layers
 ENGINE = engines.load("torch")
@@ -343,7 +349,8 @@ def test_adam_of_lists(kind, keep):
         lists = [[one[0].t().contiguous().t(), one[1]] for one in lists]
     if kind == "mixed":
         lists = [[one[0], one[1].float()] for one in lists]
-    torch_lists.Lists().adam(*lists, 0.1, keep, (0.9, 0.99), 1e-3)
+    p, g, m, v = lists
+    torch_rules.adam(nl.optimizers.Adam(beta_2=0.99, epsilon=1e-3), p, g, (m, v), (0.1, keep))
     for i in range(2):
         expected = adam_by_hand(*(one[i] for one in draws), 0.1, keep, (0.9, 0.99), 1e-3)
         for wanted, found in zip(expected, (lists[0][i], lists[2][i], lists[3][i]), strict=True):
@@ -353,14 +360,14 @@ def test_adam_of_lists(kind, keep):
 def test_gradients_in_another_order_of_memory():
     p, m, v = ([torch.zeros(3, 4)] for _ in range(3))
     g = [torch.arange(12.0).reshape(4, 3).t()]
-    torch_lists.Lists().adam(p, g, m, v, 0.1, 1.0, (0.5, 0.5), 0.0)
+    torch_rules.adam(nl.optimizers.Adam(beta_1=0.5, beta_2=0.5), p, g, (m, v), (0.1, 1.0))
     np.testing.assert_allclose(m[0], g[0] / 2)
 
 
 def test_lists_are_not_used_inside_vmap():
-    assert ENGINE.many is not None
+    assert ENGINE.update_rule("adam") is torch_rules.adam
     seen = []
-    torch.func.vmap(lambda x: (seen.append(ENGINE.many), x)[1])(torch.ones(2))
+    torch.func.vmap(lambda x: (seen.append(ENGINE.update_rule("adam")), x)[1])(torch.ones(2))
     assert seen == [None]
 
 
@@ -376,7 +383,7 @@ def lstm_arguments(batch=3, time=5, features=4, units=2):
 @pytest.mark.parametrize("part", range(3), ids=["outputs", "h", "c"])
 def test_lstm_has_the_values_and_gradients_of_its_definition(part):
     arguments = lstm_arguments()
-    found, defined = torch_lstm.lstm(*arguments)[part], base.Engine.lstm(ENGINE, *arguments)[part]
+    found, defined = torch_lstm.lstm(*arguments)[part], Engine.lstm(ENGINE, *arguments)[part]
     np.testing.assert_allclose(found.detach(), defined.detach(), rtol=1e-12)
     weight = torch.from_numpy(RNG.normal(size=found.shape))
     pairs = [torch.autograd.grad((out * weight).sum(), arguments) for out in (found, defined)]
@@ -391,7 +398,7 @@ def test_either_lstm_gives_the_same(large, monkeypatch):
     ours = torch_lstm.lstm
     monkeypatch.setattr(torch_lstm, "lstm", lambda *args: used.append(0) or ours(*args))
     arguments = [a.detach().float().requires_grad_() for a in lstm_arguments(batch=4)]  # a state of 8 numbers
-    found, defined = ENGINE.lstm(*arguments), base.Engine.lstm(ENGINE, *arguments)
+    found, defined = ENGINE.lstm(*arguments), Engine.lstm(ENGINE, *arguments)
     assert bool(used) == (large <= 8)
     weights = [torch.randn(part.shape) for part in found]
     totals = [sum((w * part).sum() for w, part in zip(weights, parts, strict=True)) for parts in (found, defined)]
@@ -492,7 +499,7 @@ import resource
 import numpy as np
 
 import neuroloom as nl
-from neuroloom.engines.torch_memory import keep_freed_memory
+from neuroloom.engines.torch.memory import keep_freed_memory
 
 layers = [nl.layers.Conv2D(n, 3, activation="relu") for n in (32, 64)]
 model = nl.Sequential([nl.layers.Input((28, 28, 1)), *layers, nl.layers.Flatten(), nl.layers.Dense(10)])

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         plots,
         regularizers,
         session,
+        testing,
         utils,
     )
     from neuroloom.engines.dispatch import engine, use
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers", "losses",
-    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session", "utils",
+    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session", "testing", "utils",
 }  # fmt: skip
 
 _OBJECTS = {
@@ -71,7 +72,7 @@ _OBJECTS = {
 __all__ = [
     "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers",
     "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session",
-    "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
+    "testing", "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
     "fit_many", "population", "cross_validate", "grid_search", "random_search", "ensemble",
 ]  # fmt: skip
 

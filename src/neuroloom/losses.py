@@ -72,7 +72,7 @@ class Loss(Configured, kind="loss"):
         engine = engines.of(y_true, y_pred)
         y_pred = _floating(engine, y_pred)
         shape, kind = tuple(y_pred.shape), dispatch.of_type(type(y_true))
-        on_host = kind is None or kind.name == "numpy"
+        on_host = kind is None or kind.on_host
         y_true = self.check(np.asarray(y_true), shape, "y_true") if on_host else self.fit(y_true, shape, "y_true")
         dtype = engine.dtype_name(y_pred) if self.target_dtype == "float32" else self.target_dtype
         return reduce(self.values(engine.asarray(y_true, dtype), y_pred), sample_weight)

@@ -14,7 +14,7 @@ from neuroloom import networks, session
 from neuroloom.training import compilations, loop
 
 jax = pytest.importorskip("jax")
-from neuroloom.engines import jax_memory  # noqa: E402
+from neuroloom.engines.jax import memory as jax_memory  # noqa: E402
 
 FEW = 3
 """Compilations that stay in these tests."""

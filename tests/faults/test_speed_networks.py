@@ -10,8 +10,8 @@ import pytest
 from sklearn.datasets import load_iris
 
 from neuroloom import engines, networks, tree
-from neuroloom.engines import jax_options
 from neuroloom.engines.jax import JaxEngine
+from neuroloom.engines.jax import options as jax_options
 from neuroloom.networks import art_rules, base, gas_growing, least_squares, mlp_rules, perceptron, radial, threshold
 
 

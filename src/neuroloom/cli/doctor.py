@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import shutil
@@ -41,7 +42,7 @@ def doctor(again: bool) -> None:
     show_fact("System", f"{platform.platform()}, {os.cpu_count()} cores")
     show_fact("Packages", ", ".join(f"{name} {version(name) or 'missing'}" for name in PACKAGES))
     click.echo()
-    engines = [engine_row(name) for name in dispatch.INSTALL]
+    engines = [engine_row(name) for name in dispatch.names()]
     show_table(["Engine", "Version", "Devices", "Remark"], [row for row, _ in engines], left=4)
     show_speeds()
     show_data_sets()
@@ -58,7 +59,7 @@ def version(package: str) -> str | None:
 
 def engine_row(name: str) -> tuple[tuple[str, str, str, str], str | None]:
     """An engine's line, and what to do about it if it is missing or broken."""
-    advice = f"engine {name}: {dispatch.INSTALL[name]}"
+    advice = f"engine {name}: {dispatch.install(name)}"
     if not dispatch.installed(name):
         return (name, "-", "-", "not installed"), advice
     try:
@@ -139,7 +140,7 @@ def whereabouts(dataset: str) -> str:
 def show_missing(broken: list[str]) -> None:
     """Print what is not here and the command that installs it."""
     lacking = [*broken, *(f"{name}: pip install {name}" for name in PACKAGES if version(name) is None)]
-    if not any(map(dispatch.installed, FRAMES)):
+    if not any(map(importlib.util.find_spec, FRAMES)):
         lacking.append(f"data frames: pip install {FRAMES[0]}")
     if shutil.which("nvidia-smi") and dispatch.installed("jax") and not gpu_in_use():
         lacking.append("jax on the NVIDIA GPU: pip install 'neuroloom[gpu]'")

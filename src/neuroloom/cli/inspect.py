@@ -28,7 +28,7 @@ def inspect(model: Path) -> None:
         click.echo()
         _show_weights(header)
         return
-    with engines.engine("numpy"):
+    with engines.engine(engines.dispatch.HOST):
         network = load_model(model)
         click.echo()
         network.summary()

@@ -7,12 +7,13 @@ import sys
 
 from neuroloom.calls import Public
 from neuroloom.engines import dispatch
-from neuroloom.engines.base import Engine, Spec, Windows
 from neuroloom.engines.dispatch import EngineInfo, current, engine, engines, installed, load, of, resolve, use
+from neuroloom.engines.kernels import Engine
+from neuroloom.engines.protocol import NAMESPACE, Spec, Windows
 
 __all__ = [
-    "Engine", "EngineInfo", "Spec", "Windows", "current", "dispatch", "engine", "engines", "installed", "load", "of",
-    "resolve", "use",
+    "NAMESPACE", "Engine", "EngineInfo", "Spec", "Windows", "current", "dispatch", "engine", "engines", "installed",
+    "load", "of", "resolve", "use",
 ]  # fmt: skip
 
 

@@ -376,5 +376,5 @@ def arrays_in(value: Any) -> Iterable[Any]:
     """The engines' arrays among the leaves of a value, NumPy's left out."""
     for leaf in tree.leaves([value]):
         engine = engines.dispatch.of_type(type(leaf))
-        if engine is not None and engine.name != "numpy":
+        if engine is not None and not engine.on_host:
             yield leaf

@@ -230,7 +230,7 @@ def _train_group(
         which of them ended at a step whose loss or new weights were not finite.
     """
     fits = all(ArrayFeed(course.engine, one.rows, 1).resident for one in (data, held_out) if one)
-    if not (course.engine.compiles and fits):
+    if not (course.engine.traces and fits):
         return _one_by_one(course, models, callbacks, data, held_out)
     told = []
     for model, own in zip(models, callbacks, strict=True):

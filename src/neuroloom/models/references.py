@@ -79,17 +79,17 @@ REFERENCES = (
 def measure(tell: Callable[[Row], object] = lambda row: None) -> Table:
     """Measure each reference on each installed engine: training, and predicting.
 
-    NumPy's training is left out: its tape is there for being exact, and nobody chooses it for its speed.
+    Training is left out on an engine that is there for being exact: nobody chooses it for its speed.
 
     The engines take turns, so that what slows the machine slows all of them; times are medians.
 
     Args:
         tell: is given each row as soon as it is measured.
     """
-    here = [engines.load(name) for name in engines.dispatch.INSTALL if engines.dispatch.installed(name)]
+    here = [engines.load(name) for name in engines.dispatch.names() if engines.dispatch.installed(name)]
     rows = []
     for reference in REFERENCES:
-        trained = {engine.name: _Trained(reference, engine.name) for engine in here if engine.name != "numpy"}
+        trained = {engine.name: _Trained(reference, engine.name) for engine in here if not engine.reference}
         network = next(iter(trained.values())).model.network
         work, kind = work_of(network), kind_of(network)
         steps = _medians({name: one.step_seconds for name, one in trained.items()}, SECONDS)

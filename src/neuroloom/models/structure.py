@@ -376,7 +376,7 @@ def _typed(inputs: Any, x: Any) -> Any:
     """Tensors in the dtypes of the inputs that they are for."""
     if isinstance(inputs, Node):
         engine = engines.dispatch.of_type(type(x))
-        return x if engine is None or engine.name == "numpy" else engine.astype(x, inputs.dtype)
+        return x if engine is None or engine.on_host else engine.astype(x, inputs.dtype)
     if isinstance(inputs, dict) and isinstance(x, dict) and inputs.keys() == x.keys():
         return {name: _typed(inputs[name], part) for name, part in x.items()}
     if isinstance(inputs, list | tuple) and isinstance(x, list | tuple) and len(inputs) == len(x):

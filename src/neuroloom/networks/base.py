@@ -286,7 +286,7 @@ def direct(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 def _execute(engine: Any, widths: dict[str, str], rule: Callable[..., Any], values: Any, static: dict[str, Any]) -> Any:
     few = rule in _DIRECT and sum(np.size(leaf) for leaf in tree.leaves(values)) <= SMALL
-    engine = engines.resolve("numpy" if few else engine)
+    engine = engines.resolve(engines.dispatch.HOST if few else engine)
     made = loop.program(
         engine, ("network", rule, config.signature(static)), lambda: functools.partial(_inside, engine, rule, static)
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import engines
-from neuroloom.engines.base import axes_of
+from neuroloom.engines.arrays import axes_of
 from neuroloom.errors import ShapeError
 from neuroloom.ops.graph import Node, op
 from neuroloom.typing import Array, Shape

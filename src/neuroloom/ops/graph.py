@@ -13,7 +13,7 @@ import numpy as np
 
 from neuroloom import config, engines, tree
 from neuroloom.engines import Spec
-from neuroloom.engines.base import default_width
+from neuroloom.engines.arrays import default_width
 from neuroloom.errors import NeuroloomError, ShapeError
 from neuroloom.typing import Shape, Tree
 
@@ -176,7 +176,7 @@ def op(fn: F, probe: Callable[..., Any] | None = None) -> F:
 def _joined(args: tuple[Any, ...]) -> tuple[Any, ...]:
     """NumPy arrays among the values become arrays of the engine of the others."""
     engine = engines.of(*args)
-    if engine.name == "numpy":
+    if engine.on_host:
         return args
     return tuple(engine.asarray(a) if type(a) is np.ndarray else a for a in args)
 

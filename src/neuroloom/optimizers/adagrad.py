@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from neuroloom import ops
 from neuroloom.config import NonNegative, Positive
-from neuroloom.engines import Engine
-from neuroloom.optimizers.base import Optimizer
+from neuroloom.optimizers.base import Optimizer, fused
 from neuroloom.typing import Array
 
 
@@ -34,15 +34,8 @@ class Adagrad(Optimizer):
     def slots(self) -> dict[str, float]:
         return {"accumulator": self.initial_accumulator_value}
 
-    def rule(
-        self,
-        engine: Engine,
-        p: Array,
-        g: Array,
-        slots: tuple[Array, ...],
-        scalars: tuple[Any, ...],
-        donate: bool,
-    ) -> tuple[Array, ...]:
-        (η,) = scalars
-        G = engine.addcmul(slots[0], g, g, 1.0, donate=donate)
-        return engine.addcdiv(p, g, engine.root(G, self.epsilon), -η, donate=donate), G
+    @fused("adagrad")
+    def rule(self, p: Array, g: Array, slots: tuple[Array, ...], scalars: tuple[Any, ...]) -> tuple[Array, ...]:
+        (η,), (G,) = scalars, slots
+        G = G + g * g
+        return p - η * (g / ops.sqrt(G + self.epsilon)), G

@@ -7,8 +7,7 @@ from typing import Any
 
 from neuroloom import engines, ops
 from neuroloom.config import Bool, Fraction, NonNegative, Positive
-from neuroloom.engines import Engine
-from neuroloom.optimizers.base import Optimizer
+from neuroloom.optimizers.base import Optimizer, fused
 from neuroloom.typing import Array
 
 
@@ -25,32 +24,19 @@ class _Moments:
         names = ("momentum", "velocity", "velocity_hat") if self.amsgrad else ("momentum", "velocity")
         return dict.fromkeys(names, 0.0)
 
-    @property
-    def rule_for_lists(self) -> bool:
-        return not self.amsgrad
-
     def scalars(self, learning_rate: Any, step: Any) -> tuple[Any, ...]:
         t = step + 1
         bias_1, bias_2 = _one_minus_power(self.beta_1, t), _one_minus_power(self.beta_2, t)
         return learning_rate * bias_2**0.5 / bias_1, 1.0 - self.weight_decay * learning_rate
 
-    def rule(
-        self,
-        engine: Engine,
-        p: Array,
-        g: Array,
-        slots: tuple[Array, ...],
-        scalars: tuple[Any, ...],
-        donate: bool,
-    ) -> tuple[Array, ...]:
-        (α, keep), (m, v, *largest) = scalars, slots
-        if not largest:
-            return engine.adam(p, g, m, v, α, keep, (self.beta_1, self.beta_2), self.epsilon, donate=donate)
-        m = engine.lerp(m, g, 1 - self.beta_1, donate=donate)
-        v = engine.addcmul(v, g, g, 1 - self.beta_2, keep=self.beta_2, donate=donate)
-        highest = ops.maximum(largest[0], v)
-        root = engine.root(highest, outside=self.epsilon)
-        return engine.addcdiv(p, m, root, -α, keep=keep, donate=donate), m, v, highest
+    @fused("adam")
+    def rule(self, p: Array, g: Array, slots: tuple[Array, ...], scalars: tuple[Any, ...]) -> tuple[Array, ...]:
+        (α, keep), (m, v, *highest) = scalars, slots
+        m = m + (1 - self.beta_1) * (g - m)
+        v = self.beta_2 * v + (1 - self.beta_2) * (g * g)
+        highest = [ops.maximum(largest, v) for largest in highest]
+        root = ops.sqrt(highest[0] if self.amsgrad else v) + self.epsilon
+        return keep * p - α * (m / root), m, v, *highest
 
 
 def _one_minus_power(β: float, t: Any) -> Any:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import Annotated, Any, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
 
 from neuroloom import config, engines, ops, tree
 from neuroloom.config import Configured, Positive
-from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.typing import Array, Tree
@@ -29,8 +29,19 @@ class Rate(config.Check):
         return config.get("schedule", value) if isinstance(value, Schedule | dict) else self.number(value)
 
 
+F = TypeVar("F", bound=Callable[..., Any])
 LearningRate = Annotated[Any, Rate()]
 Momentum = Annotated[float, config.Number(0, 1, expects="a number from 0 to 1")]
+
+
+def fused(name: str) -> Callable[[F], F]:
+    """Name a rule, so that an engine's fused form of it is found (`Engine.update_rule`)."""
+
+    def named(rule: F) -> F:
+        rule.fused = name  # type: ignore[attr-defined]
+        return rule
+
+    return named
 
 
 class Optimizer(Configured, kind="optimizer"):
@@ -81,11 +92,6 @@ class Optimizer(Configured, kind="optimizer"):
 
     # ----------------------------------------------------------------------------------------- for subclasses
 
-    @property
-    def rule_for_lists(self) -> bool:
-        """Whether `rule` uses nothing but the engine's lerp, axpy, addcmul, addcdiv, root and adam."""
-        return True
-
     def slots(self) -> dict[str, float]:
         """What is remembered per weight: name -> the number that fills it at first."""
         return {}
@@ -94,16 +100,8 @@ class Optimizer(Configured, kind="optimizer"):
         """The numbers that `rule` needs, worked out once for all weights; `step` counts from 0."""
         return (learning_rate,)
 
-    def rule(
-        self,
-        engine: Engine,
-        p: Array,
-        g: Array,
-        slots: tuple[Array, ...],
-        scalars: tuple[Any, ...],
-        donate: bool,
-    ) -> tuple[Array, ...]:
-        """One weight's step: (p, *slots) from the weight p, its gradient g and its slots."""
+    def rule(self, p: Array, g: Array, slots: tuple[Array, ...], scalars: tuple[Any, ...]) -> tuple[Array, ...]:
+        """One weight's step: (p, *slots) from the weight p, its gradient g and its slots; plain arithmetic."""
         raise NotImplementedError  # abstract
 
     # ------------------------------------------------------------------------------------------ for training
@@ -121,9 +119,7 @@ class Optimizer(Configured, kind="optimizer"):
             for name, fill in self.slots().items()
         }
 
-    def update(
-        self, params: Tree, grads: Tree, state: Tree, learning_rate: Any, step: Any, *, donate: bool = False
-    ) -> tuple[Tree, Tree]:
+    def update(self, params: Tree, grads: Tree, state: Tree, learning_rate: Any, step: Any) -> tuple[Tree, Tree]:
         """Take one step: `(params, state)` for arrays of any engine.
 
         Args:
@@ -132,7 +128,6 @@ class Optimizer(Configured, kind="optimizer"):
             state: what `init` or the last `update` returned.
             learning_rate: a number or a scalar array.
             step: how many updates came before, a whole number or a scalar array.
-            donate: the caller gives `params` and `state` up: their memory may hold the results.
 
         >>> import numpy as np
         >>> from neuroloom.optimizers import SGD
@@ -142,19 +137,12 @@ class Optimizer(Configured, kind="optimizer"):
         """
         scalars = self.scalars(_number(learning_rate), _number(step))
         names = list(self.slots())  # their order counts; that of `state` may be sorted by a compiler
-        leaves = tree.leaves(params)
-        if not leaves:  # everything is frozen
-            return params, state
-        many = engines.of(*leaves).many if donate and self.rule_for_lists else None
-        if many is not None and all(isinstance(s, float) for s in scalars):
-            self.rule(many, leaves, tree.leaves(grads), tuple(tree.leaves(state[n]) for n in names), scalars, True)
-            return params, state
 
         def one(p: Array, g: Array, *slots: Array) -> tuple[Array, ...]:
             engine = engines.of(p)
             dtype = engine.dtype_name(p)
             fitting = tuple(s if isinstance(s, float) else engine.astype(s, dtype) for s in scalars)
-            return self.rule(engine, p, g, slots, fitting, donate)
+            return self.rule(p, g, slots, fitting)
 
         results = tree.map(one, params, grads, *(state[name] for name in names))
 
@@ -162,6 +150,17 @@ class Optimizer(Configured, kind="optimizer"):
             return tree.map(lambda _, result: result[i], params, results)
 
         return part(0), {name: part(i) for i, name in enumerate(names, start=1)}
+
+    def overwrite(self, params: Tree, grads: Tree, state: Tree, learning_rate: Any, step: Any) -> tuple[Tree, Tree]:
+        """`update`, for a caller who gives `params` and `state` up: where the engine has this rule in a fused form,
+        the results lie in their memory.
+        """
+        scalars, leaves = self.scalars(_number(learning_rate), _number(step)), tree.leaves(params)
+        rule = engines.of(*leaves).update_rule(getattr(self.rule, "fused", "")) if leaves else None
+        if rule is None or not all(isinstance(s, float) for s in scalars):
+            return self.update(params, grads, state, learning_rate, step)
+        rule(self, leaves, tree.leaves(grads), tuple(tree.leaves(state[name]) for name in self.slots()), scalars)
+        return params, state
 
     def clip(self, grads: Tree) -> Tree:
         """The gradients, made smaller where this optimizer's clipping says so.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from neuroloom import ops
 from neuroloom.config import Bool, Fraction, Positive
-from neuroloom.engines import Engine
-from neuroloom.optimizers.base import Momentum, Optimizer
+from neuroloom.optimizers.base import Momentum, Optimizer, fused
 from neuroloom.typing import Array
 
 
@@ -45,24 +45,18 @@ class RMSprop(Optimizer):
             **({"momentum": 0.0} if self.momentum else {}),
         }
 
-    def rule(
-        self,
-        engine: Engine,
-        p: Array,
-        g: Array,
-        slots: tuple[Array, ...],
-        scalars: tuple[Any, ...],
-        donate: bool,
-    ) -> tuple[Array, ...]:
+    @fused("rmsprop")
+    def rule(self, p: Array, g: Array, slots: tuple[Array, ...], scalars: tuple[Any, ...]) -> tuple[Array, ...]:
         (η,), (v, *others), ρ = scalars, slots, self.rho
-        variance = v = engine.addcmul(v, g, g, 1 - ρ, keep=ρ, donate=donate)
+        variance = v = ρ * v + (1 - ρ) * (g * g)
         kept = [v]
         if self.centered:
-            a = engine.lerp(others.pop(0), g, 1 - ρ, donate=donate)
-            variance = engine.addcmul(v, a, a, -1.0)
+            a = others.pop(0)
+            a = a + (1 - ρ) * (g - a)
+            variance = v - a * a
             kept.append(a)
-        root = engine.root(variance, self.epsilon)
+        d = η * (g / ops.sqrt(variance + self.epsilon))
         if not others:
-            return engine.addcdiv(p, g, root, -η, donate=donate), *kept
-        m = engine.addcdiv(others[0], g, root, η, keep=self.momentum, donate=donate)
-        return engine.axpy(p, m, -1.0, donate=donate), *kept, m
+            return p - d, *kept
+        m = self.momentum * others[0] + d
+        return p - m, *kept, m

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from neuroloom.config import Bool
-from neuroloom.engines import Engine
-from neuroloom.optimizers.base import LearningRate, Momentum, Optimizer
+from neuroloom.optimizers.base import LearningRate, Momentum, Optimizer, fused
 from neuroloom.typing import Array
 
 
@@ -38,19 +37,10 @@ class SGD(Optimizer):
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum else {}
 
-    def rule(
-        self,
-        engine: Engine,
-        p: Array,
-        g: Array,
-        slots: tuple[Array, ...],
-        scalars: tuple[Any, ...],
-        donate: bool,
-    ) -> tuple[Array, ...]:
+    @fused("sgd")
+    def rule(self, p: Array, g: Array, slots: tuple[Array, ...], scalars: tuple[Any, ...]) -> tuple[Array, ...]:
         (η,), μ = scalars, self.momentum
         if not slots:
-            return (engine.axpy(p, g, -η, donate=donate),)
-        v = engine.axpy(slots[0], g, -η, keep=μ, donate=donate)
-        if not self.nesterov:
-            return engine.axpy(p, v, 1.0, donate=donate), v
-        return engine.axpy(engine.axpy(p, v, μ, donate=donate), g, -η, donate=donate), v
+            return (p - η * g,)
+        v = μ * slots[0] - η * g
+        return (p + μ * v - η * g if self.nesterov else p + v), v

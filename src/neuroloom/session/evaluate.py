@@ -7,7 +7,7 @@ from typing import Any
 
 from neuroloom import layers, ops, tree
 from neuroloom.engines import Engine
-from neuroloom.engines.base import axes_of
+from neuroloom.engines.arrays import axes_of
 from neuroloom.layers import Layer
 from neuroloom.ops import draws
 from neuroloom.ops.graph import Node, substitute, topological, walk
@@ -137,10 +137,7 @@ class Run:
 
     def _layer_key(self, node: Tensor) -> Any:
         """An engine's own key for the layers, from this run's."""
-        words = draws.fold_in(self.key, node.number)
-        if self.engine.compiles:
-            return self.engine.astype(words, "uint32")
-        return self.engine.key(int(words[0]) & 0xFFFFFFFF | (int(words[1]) & 0x7FFFFFFF) << 32)
+        return self.engine.key_of(draws.fold_in(self.key, node.number))
 
 
 def needed(outputs: Iterable[Tensor], given: Iterable[Node] = ()) -> list[Tensor]:

@@ -199,7 +199,7 @@ class Session:
             array = converted(array, tensor.dtype, f"feed_dict expected {tensor.dtype} for {tensor.name!r}")
         if tensor.shape is not None and array.shape != tensor.shape:
             _check_shape(tensor, array)
-        if self.engine.compiles and array.dtype.itemsize < 8:
+        if self.engine.traces and array.dtype.itemsize < 8:
             return array
         with wide([tensor]):
             return self.engine.asarray(array.copy(), tensor.dtype)  # the caller may go on changing his

@@ -19,7 +19,7 @@ import numpy as np
 
 from neuroloom import config, tree
 from neuroloom.engines import Engine
-from neuroloom.engines.base import aligned
+from neuroloom.engines.arrays import aligned
 from neuroloom.errors import DataError
 from neuroloom.training.batches import next_batch
 from neuroloom.typing import Array, Tree
@@ -155,7 +155,7 @@ class ArrayFeed:
         if self._device_rows is None:
             self._device_rows = self._on_device()
         size = self.batch_size
-        if not self.engine.compiles:  # a compiled program takes it from the host itself, and faster
+        if not self.engine.traces:  # a compiled program takes it from the host itself, and faster
             order = self.engine.asarray(order)
         whole = self.n // size
         if whole:
@@ -172,7 +172,7 @@ class ArrayFeed:
             return engine.asarray(a) if found is a else engine.adopt(found)
 
         def placed(name: str) -> Callable[[np.ndarray], Array]:
-            return small if name == "x" and engine.compiles else engine.asarray
+            return small if name == "x" and engine.traces else engine.asarray
 
         rows = dict(self.rows)
         if self._same:

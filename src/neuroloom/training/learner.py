@@ -221,7 +221,9 @@ class Moves:
                 )
                 rule, count = self.rules[i], step * move.times + k
                 rate = self._rate(i, state, count)
-                new, slots[move.name] = rule.update(mine, grads, slots[move.name], rate, count)
+                new, slots[move.name] = rule.overwrite(
+                    engine.kept(mine), grads, engine.kept(slots[move.name]), rate, count
+                )
                 params.update(new)
                 frozen.update(updates)
                 logs.update(said)

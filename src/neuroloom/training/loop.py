@@ -106,8 +106,8 @@ def _made(engine: Engine, fn: Function) -> Program:
         count()
         return fn(*args)
 
-    made = Program(engine, engine.compile(traced if engine.compiles else fn))
-    if not engine.compiles:
+    made = Program(engine, engine.compile(traced if engine.traces else fn))
+    if not engine.traces:
         count()
     return made
 
@@ -148,7 +148,7 @@ def chunk_program(
             state: Tree, fixed: Tree, rows: Tree, order: Array | None, low: Any, high: Any, key: Key
         ) -> tuple[Tree, Array]:
             segment = Segment(rows, order, high, batch_size, same)
-            segment = segment.laid_out(engine) if engine.compiles else segment
+            segment = segment.laid_out(engine) if engine.traces else segment
 
             def body(i: Any, carry: Any) -> Any:
                 state, log = carry
@@ -218,13 +218,13 @@ class Running:
         bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
         if bad.size:
             rows = rows[: bad[0] + 1]
-            if finite and not engine.compiles:  # an eager engine has not taken the step
+            if finite and not engine.traces:  # an eager engine has not taken the step
                 return self.state, rows, self.state
         return self._taken_back(engine, rows, bool(bad.size)) if bad.size or not finite else (self.state, rows, None)
 
     def _taken_back(self, engine: Engine, rows: np.ndarray, lost: bool) -> tuple[Tree, np.ndarray, Tree | None]:
         """The same; `lost`: the last row's loss is not finite. Weights that are not finite stay so: bisection."""
-        good, bad = -1, len(rows) - (lost and not engine.compiles)  # numbers of steps
+        good, bad = -1, len(rows) - (lost and not engine.traces)  # numbers of steps
         n = bad - 1
         while bad - good > 1:
             state, log = self.again(self.low + n)
@@ -260,7 +260,7 @@ class Runner:
         self._origin: Origin | None = None
         self._ended: Tree = None  # the state after the last chunk
         self._next: tuple[int, list[Segment]] | None = None  # an epoch's number and its segments
-        self._looks_ahead = engine.compiles
+        self._looks_ahead = engine.background
 
     def epoch(
         self,

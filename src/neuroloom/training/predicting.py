@@ -78,7 +78,7 @@ def predict(engine: Engine, network: Network, inputs: list[np.ndarray], check: C
 def _program(engine: Engine, network: Network, n: int, size: int) -> Function:
     """The network's outputs, on their way, for pieces of n rows: a function of its inputs."""
     key = network.once(_key)
-    if engine.compiles or device_of(engine) != "cpu" or not _is_to_record(network, n, size):
+    if engine.traces or device_of(engine) != "cpu" or not _is_to_record(network, n, size):
         run = program(engine, key, lambda: _forward(copied(network, {}))).run
         return functools.partial(run, network.arrays(engine))
     run = program(engine, ("recorded", key), lambda: engine.recorded(_forward(copied(network, {})))).run
@@ -110,7 +110,7 @@ def _piece(network: Network, inputs: list[np.ndarray]) -> int:
 def _parts(engine: Engine, inputs: list[np.ndarray], start: int, n: int) -> list[Array]:
     """n rows of the inputs. Compiled engines get, and give, a power of two of them: few programs."""
     parts: list[Array] = [np.asarray(a[start : start + n]) for a in inputs]
-    if not engine.compiles:
+    if not engine.static_shapes:
         return [engine.asarray(part) for part in parts]
     more = (1 << (n - 1).bit_length()) - n
     if more:

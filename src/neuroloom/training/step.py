@@ -112,7 +112,7 @@ class Task:
         rate = rate(state["step"]) if isinstance(rate, Schedule) else state["learning_rate"]
 
         def updated() -> Tree:
-            params, slots = optimizer.update(state["params"], grads, state["slots"], rate, state["step"], donate=True)
+            params, slots = optimizer.overwrite(state["params"], grads, state["slots"], rate, state["step"])
             frozen = {**state["frozen"], **updates} if updates else state["frozen"]
             return {"params": params, "slots": slots, "frozen": frozen, "step": state["step"] + 1}
 

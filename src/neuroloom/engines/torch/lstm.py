@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neuroloom.engines.torch_tape import opaque
+from neuroloom.engines.torch.tape import opaque
 
 LARGE = 1 << 13
 """Numbers in a state from which this LSTM is the faster one: at 4,096 (128 by 32) it takes 1.6 times as long as

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from neuroloom.engines.base import Windows
+from neuroloom.engines.protocol import Windows
 from neuroloom.typing import Array
 
 THIN = 16

@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from neuroloom import tree
-from neuroloom.engines.torch_tape import Op, Ref, Tape, TracedKey, storage, tensors_of
+from neuroloom.engines.torch.tape import Op, Ref, Tape, TracedKey, storage, tensors_of
 from neuroloom.typing import Function
 
 aten = torch.ops.aten

@@ -14,8 +14,13 @@ import numpy as np
 from jax import lax
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, jax_cache, jax_memory, jax_options, jax_products, jax_recurrent, jax_windows
-from neuroloom.engines.base import Engine, Spec, Windows, aligned, default_width, numbers
+from neuroloom.engines import dispatch
+from neuroloom.engines.arrays import aligned, default_width, numbers
+from neuroloom.engines.jax import cache, memory, options, products
+from neuroloom.engines.jax import windows as sliding
+from neuroloom.engines.jax.recurrent import lstm
+from neuroloom.engines.kernels import Engine
+from neuroloom.engines.protocol import Spec, Windows
 from neuroloom.errors import DataError
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -31,7 +36,11 @@ class JaxEngine(Engine):
 
     name = "jax"
     xp = jnp
-    compiles = True
+    roots = ("jax", "jaxlib")
+    traces = True
+    static_shapes = True
+    background = True
+    bfloat16 = True
 
     @property
     def version(self) -> str:
@@ -44,7 +53,7 @@ class JaxEngine(Engine):
         return "x64" if jax.config.read("jax_enable_x64") else ""
 
     def programs_folder(self) -> Path | None:
-        return jax_cache.folder()
+        return cache.folder()
 
     def double(self) -> AbstractContextManager[Any]:
         return jax.enable_x64(True)
@@ -77,6 +86,12 @@ class JaxEngine(Engine):
     def to_numpy(self, x: Any) -> np.ndarray:
         return np.asarray(x)
 
+    def dtype_name(self, x: Array) -> str:
+        return str(x.dtype)
+
+    def astype(self, x: Array, dtype: str) -> Array:
+        return x if str(x.dtype) == dtype else jnp.astype(x, dtype)
+
     def scalar(self, value: float, dtype: str = "float32") -> Array:
         return _scalar(value, dtype)
 
@@ -84,9 +99,6 @@ class JaxEngine(Engine):
         if isinstance(x, jax.core.Tracer):
             return jnp.full_like(x, value)
         return self.asarray(np.full(x.shape, value, x.dtype))  # outside a program, jnp compiles one for each shape
-
-    def guarded(self, ok: Any, new: Function, old: Tree) -> Tree:
-        return new()  # a select over all weights would cost 3 to 6 % of a step
 
     def rows(self, x: Array, start: Any, n: int) -> Array:
         return lax.dynamic_slice_in_dim(x, start, n)
@@ -111,22 +123,12 @@ class JaxEngine(Engine):
     def sum_value(self, total: Array) -> Array:
         return total[0] + total[1]
 
-    def new_log(self, rows: int, columns: int) -> Array:
-        return jnp.zeros((rows + 1, columns), jnp.float32)
-
     def put_row(self, log: Array, i: Any, row: list[Array]) -> Array:
         return lax.dynamic_update_index_in_dim(log, jnp.stack(row).astype(jnp.float32), i, 0)
 
     def end_log(self, log: Array, weights: list[Array]) -> Array:
         finite = functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(w)) for w in weights], jnp.asarray(True))
         return log.at[-1].set(finite)
-
-    def read_log(self, log: Array, rows: int) -> tuple[np.ndarray, bool]:
-        values = np.array(log)
-        return values[:rows], bool(values[-1, 0])
-
-    def is_finite(self, x: Array) -> Array:
-        return jnp.isfinite(x)
 
     def wait(self, values: Tree) -> Tree:
         return jax.block_until_ready(values)
@@ -137,14 +139,14 @@ class JaxEngine(Engine):
         return jax.value_and_grad(fn, has_aux=True)
 
     def compile(self, fn: Function) -> Function:
-        return jax_options.Compiled(fn, _on_cpu())
+        return options.Compiled(fn, _on_cpu())
 
     def held_bytes(self, run: Any) -> int:
         return run.held_bytes()
 
     def release(self, run: Any) -> None:
         run.release()
-        jax_memory.clean_up()
+        memory.clean_up()
 
     def loop(self, low: Any, high: Any, body: Function, state: Tree) -> Tree:
         def advance(carry: Any) -> Any:
@@ -175,13 +177,6 @@ class JaxEngine(Engine):
         return tree.map(lambda s: Spec(tuple(s.shape), str(s.dtype)), jax.eval_shape(fn, *shapes))
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
-
-    def abs(self, x: Array) -> Array:
-        return x * lax.stop_gradient(jnp.sign(x))  # JAX takes 1 for the derivative of its own at 0
-
-    def clip(self, x: Array, low: Any, high: Any) -> Array:
-        x = x if low is None else jnp.where(x < low, low, x)  # JAX takes 1/2 for the derivative of its own at a bound
-        return x if high is None else jnp.where(x > high, high, x)
 
     def relu(self, x: Array) -> Array:
         return jax.nn.relu(x)
@@ -218,9 +213,6 @@ class JaxEngine(Engine):
         chosen = jnp.arange(depth, dtype=jnp.int32) == jnp.clip(index, 0, depth - 1)[..., None]
         return jnp.sum(jnp.where(chosen, x, 0), axis=-1)
 
-    def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
-        return jax.nn.one_hot(index, depth, dtype=dtype)
-
     def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
         values, index = lax.top_k(x, k)
         return values, index
@@ -230,30 +222,30 @@ class JaxEngine(Engine):
 
     def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
         if _on_cpu():
-            return jax_windows.conv(x, kernel, windows, groups, bias)
+            return sliding.conv(x, kernel, windows, groups, bias)
         y = lax.conv_general_dilated(
             x,
             kernel,
             windows.strides,
             windows.padding,
             rhs_dilation=windows.dilation,
-            dimension_numbers=jax_windows.layout(len(windows.strides)),
+            dimension_numbers=sliding.layout(len(windows.strides)),
             feature_group_count=groups,
         )
         return y if bias is None else y + bias
 
     def affine(self, x: Array, kernel: Array, bias: Array) -> Array:
-        return jax_products.affine(x, kernel, bias) if _on_cpu() else super().affine(x, kernel, bias)
+        return products.affine(x, kernel, bias) if _on_cpu() else super().affine(x, kernel, bias)
 
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
         args = x, h, c, kernel, recurrent, bias
-        return jax_recurrent.lstm(*args) if _on_cpu() else super().lstm(*args)
+        return lstm(*args) if _on_cpu() else super().lstm(*args)
 
     def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        return jax_windows.max_pool(x, size, windows)
+        return sliding.max_pool(x, size, windows)
 
     def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        return jax_windows.sum_pool(x, size, windows)
+        return sliding.sum_pool(x, size, windows)
 
     # ----------------------------------------------------------------------------------------- random numbers
 
@@ -262,6 +254,9 @@ class JaxEngine(Engine):
 
     def keys(self, seeds: Sequence[int]) -> Key:
         return self.asarray(np.stack([_words(seed) for seed in seeds]))
+
+    def key_of(self, words: Array) -> Key:
+        return words.astype("uint32")
 
     def fold_in(self, key: Key, data: Any) -> Key:
         return jax.random.fold_in(key, data)
@@ -315,6 +310,6 @@ def _scalar(value: float, dtype: str) -> Array:
     return jnp.asarray(np.asarray(value, dtype), dtype)  # without the first asarray JAX compiles a program for it
 
 
-jax_options.raise_loop_limit()
-jax_cache.enable()
+options.raise_loop_limit()
+cache.enable()
 ENGINE = JaxEngine()

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, numpy_rules, numpy_tape
-from neuroloom.engines.base import Engine, Spec, Windows, default_width, numbers
-from neuroloom.engines.numpy_tape import Traced
+from neuroloom.engines import dispatch
+from neuroloom.engines.arrays import default_width, numbers
+from neuroloom.engines.eager import Eager
+from neuroloom.engines.numpy import rules, tape
+from neuroloom.engines.numpy.tape import Traced
+from neuroloom.engines.protocol import Spec
 from neuroloom.errors import EngineError
 from neuroloom.typing import Array, Function, Key, Tree
 
 
-class NumpyEngine(Engine):
-    """See `Engine`."""
+class NumpyEngine(Eager):
+    """See `Protocol`."""
 
     name = "numpy"
     xp = np
+    roots = ("numpy",)
+    on_host = True
+    forks = True
+    reference = True
 
     @property
     def version(self) -> str:
@@ -43,6 +49,9 @@ class NumpyEngine(Engine):
     def apart(self, x: np.ndarray, others: list[Any]) -> np.ndarray:
         return x.copy() if any(np.may_share_memory(x, a) for a in others if isinstance(a, np.ndarray)) else x
 
+    def dtype_name(self, x: Any) -> str:
+        return str(x.dtype)
+
     def astype(self, x: Any, dtype: str) -> Any:
         if dtype == "bfloat16":
             raise EngineError("NumPy has no bfloat16. Use engine='jax' or engine='torch', or precision='float32'.")
@@ -54,18 +63,24 @@ class NumpyEngine(Engine):
         return np.errstate(all="ignore")(fn)  # what is not finite shows in the values, as on other engines
 
     def value_and_grad(self, fn: Function) -> Function:
-        return numpy_tape.value_and_grad(fn)
+        return tape.value_and_grad(fn)
 
     def stop_gradient(self, x: Array) -> Array:
-        return numpy_tape.plain(x)
+        return tape.plain(x)
 
     def abstract(self, fn: Function, *specs: Tree) -> Tree:
         zeros = [tree.map(lambda s: np.zeros(s.shape, s.dtype), spec) for spec in specs]
         with np.errstate(all="ignore"):  # nobody asked for the values at 0
             return tree.map(lambda a: Spec(np.shape(a), str(np.asarray(a).dtype)), fn(*zeros))
 
+    def abs(self, x: Array) -> Array:
+        return np.abs(x)
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        return np.clip(x, low, high)
+
     def relu(self, x: Array) -> Array:
-        return numpy_rules.relu(x)
+        return rules.relu(x)
 
     def softmax(self, x: Array, axis: int) -> Array:
         e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
@@ -80,39 +95,13 @@ class NumpyEngine(Engine):
         return x[index]
 
     def add_at(self, x: Array, index: Array, values: Array) -> Array:
-        return numpy_tape.add_at(x, index, values)
+        return tape.add_at(x, index, values)
 
     def pick(self, x: Array, index: Array) -> Array:
         return np.take_along_axis(x, index[..., None].astype(np.int64), axis=-1)[..., 0]
 
-    def one_hot(self, index: Array, depth: int, dtype: str) -> Array:
-        return (np.asarray(index)[..., None] == np.arange(depth)).astype(dtype)
-
-    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
-        index = np.argsort(-x, axis=-1, kind="stable")[..., :k]
-        return np.take_along_axis(x, index, axis=-1), index
-
     def pad(self, x: Array, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Array:
         return np.pad(x, widths, constant_values=value)
-
-    def conv(self, x: Array, kernel: Array, windows: Windows, groups: int = 1, bias: Array | None = None) -> Array:
-        size = kernel.shape[:-2]
-        cuts = _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows)
-        inputs, filters = kernel.shape[-2], kernel.shape[-1] // groups
-        out, parts = "xyz"[: len(size)], []
-        for g in range(groups):
-            patch = cuts[..., g * inputs : (g + 1) * inputs]  # (elements of the window, batch, *out, inputs)
-            weight = kernel[..., g * filters : (g + 1) * filters].reshape(-1, inputs, filters)
-            parts.append(np.einsum(f"wb{out}i,wif->b{out}f", patch, weight))
-        y = np.concatenate(parts, axis=-1).astype(x.dtype)
-        return y if bias is None else y + bias
-
-    def max_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        padded = self.pad(x, [(0, 0), *windows.padding, (0, 0)], -np.inf)
-        return numpy_rules.first_largest(_windows(padded, size, windows))
-
-    def sum_pool(self, x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-        return _windows(self.pad(x, [(0, 0), *windows.padding, (0, 0)]), size, windows).sum(axis=0)
 
     def key(self, seed: int) -> Key:
         return (int(seed),)
@@ -130,22 +119,6 @@ class NumpyEngine(Engine):
 def _generator(key: Key) -> np.random.Generator:
     seed, *folded = key
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(seed, spawn_key=folded)))
-
-
-def _windows(x: Array, size: tuple[int, ...], windows: Windows) -> Array:
-    """All elements of every window of a padded x: (elements of the window, batch, *out, channels)."""
-    out = [
-        (length - (k - 1) * d - 1) // s + 1
-        for length, k, s, d in zip(x.shape[1:-1], size, windows.strides, windows.dilation, strict=True)
-    ]
-    cuts = []
-    for offset in itertools.product(*map(range, size)):
-        spatial = [
-            slice(o * d, o * d + (n - 1) * s + 1, s)
-            for o, n, s, d in zip(offset, out, windows.strides, windows.dilation, strict=True)
-        ]
-        cuts.append(x[(slice(None), *spatial, slice(None))])
-    return np.stack(cuts)
 
 
 ENGINE = NumpyEngine()

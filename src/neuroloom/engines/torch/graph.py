@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 
 from neuroloom import tree
-from neuroloom.engines.torch_tape import Tape
+from neuroloom.engines.torch.tape import Tape
 from neuroloom.typing import Function, Tree
 
 

@@ -1,7 +1,7 @@
 """Derivatives of NumPy functions, by a tape: each operation is done at once and written down with the way back.
 
 A `Traced` is an array on a tape. Given one, NumPy's own functions and operators come here, so whatever is written with
-them has a derivative, if `numpy_rules` knows theirs. The way back goes through the tape from its end. It is computed by
+them has a derivative, if `rules` knows theirs. The way back goes through the tape from its end. It is computed by
 NumPy's functions too; so it stands on an outer tape where there is one, and derivatives have derivatives.
 
 As in Karpathy's micrograd (2020), over arrays.

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroloom.engines.numpy_tape import DEFINED, PRODUCTS, REDUCTIONS, STEPS, add_at, operation
+from neuroloom.engines.numpy.tape import DEFINED, PRODUCTS, REDUCTIONS, STEPS, add_at, operation
 from neuroloom.typing import Array, Function
 
 
@@ -24,12 +24,6 @@ from neuroloom.typing import Array, Function
 def relu(x: Array) -> Array:
     """max(x, 0); the derivative at 0 is 0."""
     return np.maximum(x, 0)
-
-
-@operation(lambda g, y, x: np.where(np.arange(len(x)).reshape(-1, *[1] * y.ndim) == np.argmax(x, axis=0), g, 0))
-def first_largest(x: Array) -> Array:
-    """The largest values along the first axis; of equal ones the first has the derivative."""
-    return x.max(axis=0)
 
 
 def _kept(y: Any, x: Any, axis: Any) -> Any:

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from neuroloom import tree
-from neuroloom.engines.torch_graph import Captured, CudaGraph, why_not
-from neuroloom.engines.torch_plan import Plan, same
-from neuroloom.engines.torch_tape import Tape, TracedKey, recording
+from neuroloom.engines.torch.graph import Captured, CudaGraph, why_not
+from neuroloom.engines.torch.plan import Plan, same
+from neuroloom.engines.torch.tape import Tape, TracedKey, recording
 from neuroloom.tree import Stamped
 from neuroloom.typing import Function, Tree
 

@@ -13,12 +13,15 @@ import torch
 import torch.nn.functional as F
 
 from neuroloom import tree
-from neuroloom.engines import dispatch, torch_lstm
-from neuroloom.engines.base import Engine, Spec, Windows, axes_of, default_width, numbers
-from neuroloom.engines.torch_lists import Lists
-from neuroloom.engines.torch_memory import keep_freed_memory
-from neuroloom.engines.torch_record import Recorded, compiled
-from neuroloom.engines.torch_tape import TracedKey, drawn
+from neuroloom.engines import dispatch
+from neuroloom.engines.arrays import axes_of, default_width, numbers
+from neuroloom.engines.eager import Eager
+from neuroloom.engines.protocol import Spec, Windows
+from neuroloom.engines.torch import lstm as own_lstm
+from neuroloom.engines.torch.memory import keep_freed_memory
+from neuroloom.engines.torch.record import Recorded, compiled
+from neuroloom.engines.torch.rules import RULES
+from neuroloom.engines.torch.tape import TracedKey, drawn
 from neuroloom.typing import Array, Function, Key, Tree
 
 _MASK = (1 << 64) - 1
@@ -27,7 +30,6 @@ _LONG = 1 << 16
 """Numbers from which an inner product on all cores takes less time than NumPy's, which is on one."""
 _FLOATS = {torch.float16, torch.float32, torch.float64}
 """The floating-point numbers that NumPy has too; bfloat16 and the like become float32 there."""
-_lists = Lists()
 
 
 def _shares(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -37,19 +39,17 @@ def _shares(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
-class TorchEngine(Engine):
-    """See `Engine`. A random key is a plain whole number that seeds a generator."""
+class TorchEngine(Eager):
+    """See `Protocol`. A random key is a plain whole number that seeds a generator."""
 
     name = "torch"
     xp = xp
+    roots = ("torch",)
+    bfloat16 = True
 
     @property
     def version(self) -> str:
         return torch.__version__
-
-    @property
-    def many(self) -> Any:
-        return None if torch._C._functorch.maybe_current_level() is not None else _lists
 
     def devices(self) -> list[str]:
         cuda = [f"cuda:{i}" for i in range(torch.cuda.device_count())]
@@ -106,11 +106,16 @@ class TorchEngine(Engine):
             return super().end_log(log, weights)
         return [*log, True]
 
-    def stacked(self, rows: list[list[Array]]) -> np.ndarray:
-        if not rows:
-            return super().stacked(rows)
-        columns = [torch.stack(column).detach().float() for column in zip(*rows, strict=True)]
-        return torch.stack(columns, dim=1).cpu().numpy()
+    def read_log(self, log: Any, rows: int) -> tuple[np.ndarray, bool]:
+        found = log[:-1][:rows]
+        if not found:
+            return super().read_log(log, rows)
+        columns = [torch.stack(column).detach().float() for column in zip(*found, strict=True)]
+        return torch.stack(columns, dim=1).cpu().numpy(), log[-1]
+
+    def update_rule(self, name: str) -> Function | None:
+        inside = torch._C._functorch.maybe_current_level() is not None  # of vmap, where lists cannot be updated
+        return None if inside else RULES.get(name)
 
     def kept(self, values: Tree) -> Tree:
         return tree.map(lambda v: v.clone() if isinstance(v, torch.Tensor) else v, values)
@@ -124,6 +129,9 @@ class TorchEngine(Engine):
 
     def value_and_grad(self, fn: Function) -> Function:
         def value_and_gradients(params: Tree, *args: Any) -> Any:
+            if torch._C._functorch.maybe_current_level() is not None:  # inside vmap
+                grads, found = torch.func.grad_and_value(fn, has_aux=True)(params, *args)
+                return found, grads
             outer, _here.differentiates = _here.differentiates, True  # outer: this derivative has one itself
             try:
                 with torch.enable_grad():
@@ -161,6 +169,12 @@ class TorchEngine(Engine):
 
     # ------------------------------------------------------------------------ elementwise, beyond the standard
 
+    def abs(self, x: Array) -> Array:
+        return torch.abs(x)
+
+    def clip(self, x: Array, low: Any, high: Any) -> Array:
+        return xp.clip(x, low, high)
+
     def relu(self, x: Array) -> Array:
         return torch.relu(x)
 
@@ -182,24 +196,8 @@ class TorchEngine(Engine):
     def log_softmax(self, x: Array, axis: int) -> Array:
         return torch.log_softmax(x, axis)
 
-    def lerp(self, start: Array, end: Array, weight: Any, donate: bool = False) -> Array:
-        return start.lerp_(end, weight) if donate else torch.lerp(start, end, weight)
-
-    def axpy(self, x: Array, y: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
-        x, y, scale = _keep(x, keep, donate), *_number(y, scale)
-        return x.add_(y, alpha=scale) if donate else torch.add(x, y, alpha=scale)
-
-    def addcmul(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
-        x, a, scale = _keep(x, keep, donate), *_number(a, scale)
-        return x.addcmul_(a, b, value=scale) if donate else torch.addcmul(x, a, b, value=scale)
-
-    def addcdiv(self, x: Array, a: Array, b: Array, scale: Any, keep: Any = 1.0, donate: bool = False) -> Array:
-        x, a, scale = _keep(x, keep, donate), *_number(a, scale)
-        return x.addcdiv_(a, b, value=scale) if donate else torch.addcdiv(x, a, b, value=scale)
-
-    def root(self, x: Array, inside: float = 0.0, outside: float = 0.0) -> Array:
-        root = torch.add(x, inside).sqrt_() if inside else torch.sqrt(x)
-        return root.add_(outside) if outside else root
+    def lerp(self, start: Array, end: Array, weight: Any) -> Array:
+        return torch.lerp(start, end, weight)
 
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
@@ -261,8 +259,8 @@ class TorchEngine(Engine):
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
         if x.is_meta or x.shape[1] == 0 or torch._C._functorch.maybe_current_level() is not None:
             return super().lstm(x, h, c, kernel, recurrent, bias)
-        if x.is_cpu and h.numel() >= torch_lstm.LARGE:
-            return torch_lstm.lstm(x, h, c, kernel, recurrent, bias)
+        if x.is_cpu and h.numel() >= own_lstm.LARGE:
+            return own_lstm.lstm(x, h, c, kernel, recurrent, bias)
         weights = [kernel.T.contiguous(), recurrent.T.contiguous(), bias, torch.zeros_like(bias)]
         training = torch.is_grad_enabled()
         out, h, c = torch._VF.lstm(
@@ -316,10 +314,14 @@ def _generator(key: Key) -> torch.Generator:
 
 
 def _uniform(key: Key, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    if _here.meta:  # no generator is there
+        return torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
     return torch.rand(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
 
 
 def _normal(key: Key, shape: tuple[int, ...], dtype: str) -> torch.Tensor:
+    if _here.meta:
+        return torch.empty(shape, dtype=getattr(torch, dtype), device="meta")
     return torch.randn(shape, generator=_generator(key), dtype=getattr(torch, dtype), device=_device())
 
 
@@ -344,18 +346,6 @@ def _or_zeros(grad: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
 
 def _detach(x: Any) -> Any:
     return x.detach() if isinstance(x, torch.Tensor) else x
-
-
-def _keep(x: torch.Tensor, keep: Any, donate: bool) -> torch.Tensor:
-    """keep * x, and no work where nothing is to be forgotten."""
-    if isinstance(keep, float) and keep == 1.0:
-        return x
-    return x.mul_(keep) if donate else x * keep
-
-
-def _number(a: torch.Tensor, scale: Any) -> tuple[torch.Tensor, float]:
-    """(a', number) of the same product: PyTorch's fused functions take a number, not a tensor, as scale."""
-    return (a * scale, 1.0) if isinstance(scale, torch.Tensor) else (a, scale)
 
 
 def _getitem(x: torch.Tensor, index: Any) -> torch.Tensor:
