@@ -13,6 +13,7 @@ from neuroloom.layers.base import Layer, Weight, show_shape
 from neuroloom.layers.parts import Version
 from neuroloom.layers.run import Context, Weights
 from neuroloom.ops.graph import Node, has_node, select, substitute, topological, walk
+from neuroloom.ops.loops import Body, Closure
 from neuroloom.typing import Array
 
 Found = TypeVar("Found")
@@ -332,6 +333,9 @@ def _encode(value: Any, number: dict[Node, int]) -> Any:
         return {"ellipsis": True}
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return {"array": value.tolist(), "dtype": str(value.dtype)}
+    if isinstance(value, Closure):
+        body, *outer = value
+        return {"step": _body_json(body), "with": [_encode(v, number) for v in outer]}
     if isinstance(value, dict):
         return {"dict": {k: _encode(v, number) for k, v in value.items()}}
     if isinstance(value, tuple):
@@ -357,12 +361,31 @@ def _decode(value: Any, nodes: list[Node]) -> Any:
         import numpy as np
 
         return np.asarray(inner, dtype=value["dtype"])
+    if tag == "step":
+        return Closure((_body_from_json(inner), *(_decode(v, nodes) for v in value["with"])))
     if tag == "dict":
         return {k: _decode(v, nodes) for k, v in inner.items()}
     return tuple(_decode(v, nodes) for v in inner)
 
 
+def _body_json(body: Body) -> dict[str, Any]:
+    """A recorded step as JSON: what comes in, what is used from outside, then the operations."""
+    nodes = [*body.inputs, *body.outer, *body.order]
+    number = {node: i for i, node in enumerate(nodes)}
+    ends = [[[list(node.shape), node.dtype] for node in given] for given in (body.inputs, body.outer)]
+    made = [_node_json(node, number, {}) for node in body.order]
+    return {"inputs": ends[0], "outer": ends[1], "nodes": made, "outputs": _encode(body.outputs, number)}
+
+
+def _body_from_json(made: dict[str, Any]) -> Body:
+    inputs = [Node(None, shape=tuple(shape), dtype=dtype) for shape, dtype in made["inputs"]]
+    nodes: list[Any] = [*inputs, *(Node(None, shape=tuple(shape), dtype=dtype) for shape, dtype in made["outer"])]
+    for entry in made["nodes"]:
+        nodes.append(_node_from_json(entry, nodes, []))
+    return Body(inputs, _decode(made["outputs"], nodes))
+
+
 _OPS: dict[str, Callable[..., Array]] = {
     name: fn for name in ops.__all__ if callable(fn := getattr(ops, name)) and hasattr(fn, "__wrapped__")
-}
+} | {"scan": ops.scan}
 """The operations that a model file may name."""
