@@ -479,7 +479,7 @@ def object_json(value: Configured) -> dict[str, Any]:
         assert written is not None
         if id(value) in written:
             return {"same": written[id(value)]}
-        made = {"class": type(value).__name__, "config": to_json(value.get_config())}
+        made = {"class": type(value).__name__, "config": config_json(value.get_config())}
         if value.kind == "layer":
             written[id(value)] = len(written)
         return made
@@ -501,8 +501,23 @@ def object_from_json(kind: str, value: dict[str, Any]) -> Any:
         return made
 
 
+def config_json(values: dict[str, Any]) -> dict[str, Any]:
+    """What `get_config` returned, as JSON values."""
+    return {str(name): to_json(value) for name, value in values.items()}
+
+
+def _holds_objects(value: Any) -> bool:
+    if isinstance(value, list | tuple | dict):
+        return any(map(_holds_objects, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Configured) or hasattr(type(value), "__layer__")
+
+
 def to_json(value: Any) -> Any:
-    """A JSON value for a field: objects become {"kind", "class", "config"}; tuples become lists."""
+    """A JSON value for a field: objects become {"kind", "class", "config"}; tuples become lists.
+
+    A dict with objects in it becomes {"pairs": ...}, since a file does not keep the order of a dict, and names of
+    layers follow from it.
+    """
     if isinstance(value, Configured):
         return {"kind": value.kind, **object_json(value)}
     if hasattr(type(value), "__layer__"):
@@ -510,7 +525,9 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(v) for v in value]
     if isinstance(value, dict):
-        return {str(k): to_json(v) for k, v in value.items()}
+        if _holds_objects(value):
+            return {"pairs": [[str(k), to_json(v)] for k, v in value.items()]}
+        return config_json(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, str | int | float | bool) or value is None:
@@ -529,6 +546,8 @@ def from_json(value: Any) -> Any:
         return object_from_json(value["kind"], value)
     if isinstance(value, dict) and set(value) == {"model"}:
         return READERS["model"](value["model"])
+    if isinstance(value, dict) and set(value) == {"pairs"}:
+        return {name: from_json(v) for name, v in value["pairs"]}
     if isinstance(value, list):
         return tuple(from_json(v) for v in value)
     if isinstance(value, dict):

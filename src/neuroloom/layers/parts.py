@@ -85,8 +85,8 @@ def layers_in(value: Any) -> Iterator[Layer]:
         for one in value:
             yield from layers_in(one)
     elif isinstance(value, dict):
-        for key in sorted(value, key=str):  # a file does not keep the order of a dict
-            yield from layers_in(value[key])
+        for one in value.values():
+            yield from layers_in(one)
     elif isinstance(value, Configured):
         if value.kind == "layer":
             yield value  # type: ignore[misc]

@@ -586,14 +586,14 @@ class Model(Structure):
                 back.
         """
         record = {"model": self.to_json(), "compile": self._compile_json(), "extra": extra or {}}
-        files.write(_checked("path", path, config.File()), self.weights, record)
+        files.write(_checked("path", path, config.File()), dict(self.weights.items()), record)
 
     def _compile_json(self) -> dict[str, Any] | None:
         return None if self._plan is None else self._plan.to_json()
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights alone, by path."""
-        files.write(_checked("path", path, config.File()), self.weights, {})
+        files.write(_checked("path", path, config.File()), dict(self.weights.items()), {})
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Read weights that `save` or `save_weights` wrote for the same structure."""

@@ -19,7 +19,6 @@ from neuroloom.layers.variables import Variables
 from neuroloom.models.written import WrittenNetwork, inputs_like
 from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
-from neuroloom.typing import Array
 
 ELSEWHERE = {
     "predict_classes": "Write predict(x).argmax(-1), or predict(x) > 0.5 for one sigmoid unit.",
@@ -237,42 +236,36 @@ class Structure:
     # ------------------------------------------------------------------------------------------------ weights
 
     @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """Copies of all weights by path, such as 'encoder/dense_1/kernel'."""
-        self._draw()
-        arrays = dict(tree.items(self.network.arrays()))  # jax returns dicts with sorted keys
-        return {path: _copy(arrays[path]) for path in specs_of(self.network)}
+    def weights(self) -> Variables:
+        """All weights as objects, in Keras's order, with a path, a shape and a value that can be assigned.
 
-    @property
-    def trainable_weights(self) -> dict[str, np.ndarray]:
-        """Copies of the weights that training changes, by path."""
-        trained = specs_of(self.network)
-        return {path: array for path, array in self.weights.items() if trained[path][1]}
-
-    @property
-    def variables(self) -> Variables:
-        """All weights as objects, with a path, a shape and a value that can be assigned."""
+        `weights["dense/kernel"]` is a copy of the value of one, `weights.items()` all pairs of path and copy.
+        """
         self._draw()
         return self.network.weights
 
     @property
-    def trainable_variables(self) -> Variables:
+    def trainable_weights(self) -> Variables:
         """Those that training changes."""
         self._draw()
         return self.network.trainable_weights
 
     @property
-    def non_trainable_variables(self) -> Variables:
+    def non_trainable_weights(self) -> Variables:
         """Those that training with gradients does not change."""
         self._draw()
         return self.network.non_trainable_weights
 
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of `weights`."""
-        return list(self.weights.values())
+        return self.weights.values()
 
     def set_weights(self, weights: Sequence[Any] | Mapping[str, Any]) -> None:
-        """Replace all weights, given by path or in the order of `weights`.
+        """Replace all weights, given in the order of `weights`, or by path in a dict.
 
         Raises:
             ShapeError: another number of weights, another path or another shape.
@@ -282,9 +275,7 @@ class Structure:
                 f"set_weights expected a list of arrays, as get_weights gives them, or a dict of them by path, "
                 f"received {weights!r:.60}."
             )
-        self._draw()
-        specs = specs_of(self.network)
-        shapes = {path: w.shape for path, (w, _) in specs.items()}
+        shapes = {variable.path: variable.shape for variable in self.weights}
         given = dict(weights) if isinstance(weights, Mapping) else self._by_order(list(weights), shapes)
         for path in given:
             if path not in shapes:
@@ -293,6 +284,7 @@ class Structure:
             if path not in given or np.shape(given[path]) != tuple(shape):
                 received = f"shape {np.shape(given[path])}" if path in given else "nothing"
                 raise ShapeError(f"The weight {path!r} expected an array of shape {tuple(shape)}, received {received}.")
+        specs = specs_of(self.network)
         arrays = {path: np.array(given[path], specs[path][0].dtype) for path in shapes}
         self.network.assign(tree.from_items(list(arrays.items())))
         self._replaced = True
@@ -348,7 +340,7 @@ class Structure:
 
     def to_json(self) -> dict[str, Any]:
         """What a model file keeps of the structure."""
-        made = {"class": type(self).__name__, "config": config.to_json(self.get_config())}
+        made = {"class": type(self).__name__, "config": config.config_json(self.get_config())}
         if self._body is not None:
             made["inputs"] = tree.map(lambda node: [list(node.shape[1:]), node.dtype], {"x": self.network.inputs})
         return made
@@ -387,10 +379,6 @@ def _typed(inputs: Any, x: Any) -> Any:
 def _is_ours(cls: type) -> bool:
     """Whether a class is the library's, and not a user's own."""
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
-def _copy(array: Array) -> np.ndarray:
-    return np.array(engines.of(array).to_numpy(array))
 
 
 def _shown(shape: Any) -> str:
