@@ -191,6 +191,47 @@ def test_keras_lists_weights_in_this_order(keras):
     assert [v.path.split("/")[-1] for v in ours.weights] == [v.name for v in theirs.weights]
 
 
+# ---------------------------------------------------------------------------------------------------- summary
+
+
+def test_a_summary_shows_layers_in_layers():
+    """Names below those that hold them, shapes from a trace, counts by hand; the totals are the same."""
+    model = compiled(functional)
+    plain, whole = (model.summary(print_fn=lambda line: None, expand_nested=nested) for nested in (False, True))
+    assert [(row.name, row.shape, row.parameters) for row in whole.rows] == [
+        ("input", (None, 5), 0),
+        ("skip", (None, 5), 30), ("  skip", (None, 5), 30), ("    dense", (None, 5), 5 * 5 + 5),
+        ("tower", (None, 4), 99),
+        ("  dense", (None, 4), 5 * 4 + 4), ("  dense_1", (None, 4), 4 * 4 + 4), ("  per_feature", (None, 4), 4),
+        ("  dense_2", (None, 4), 4 * 4 + 4), ("  network", (None, 4), 31),
+        ("    dense", (None, 3), 4 * 3 + 3), ("    dense_1", (None, 4), 3 * 4 + 4),
+        ("dense", (None, 1), 5),
+    ]  # fmt: skip
+    assert plain.rows == [row for row in whole.rows if not row.name.startswith(" ")]
+    assert plain.foot == whole.foot == "134 parameters (536 B)"
+    assert "  network      Network     (?, 4)" in str(whole)
+
+
+def test_a_summary_of_a_written_model_shows_its_layers():
+    model = compiled(TwoBranch)
+    model.build((None, 5))
+    plain, whole = (model.summary(print_fn=lambda line: None, expand_nested=nested) for nested in (False, True))
+    assert [row.name for row in plain.rows] == ["input", "dense", "tower", "skip", "skip_1", "dense_1"]
+    assert [row.name for row in whole.rows if row.name.strip() != row.name][:2] == ["  dense", "  dense_1"]
+    assert sum(row.parameters for row in plain.rows) == plain.trainable == 168
+
+
+def test_a_model_used_twice_is_counted_once():
+    a, x = nl.Input((5,)), nl.Input((3, 5))
+    inner = nl.Model(a, layers.Dense(5)(a), name="inner")
+    over_time = layers.LSTM(2, return_state=True, name="lstm")(x)
+    model = nl.Model([x, a], [inner(inner(a)), *over_time])
+    rows = model.summary(print_fn=lambda line: None, expand_nested=True).rows
+    assert [(row.name, row.parameters) for row in rows if "inner" in row.name or "dense" in row.name] == [
+        ("inner", 30), ("  dense", 30), ("inner", 0),
+    ]  # fmt: skip
+
+
 # --------------------------------------------------------------------------------------------------- freezing
 
 

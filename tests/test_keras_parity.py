@@ -217,8 +217,8 @@ def test_what_is_inside_a_frozen_model_is_frozen(keras):
 
 # ------------------------------------------------------------------------------- training= on symbolic calls
 #
-# A call that says `training=` means it, also in a model that is told another thing: Keras's rule for calls of layers. In
-# Keras's functional models the outermost call wins; so there the oracle are models of a class, which follow the rule.
+# A call that says `training=` means it, also in a model that is told another thing: Keras's rule for calls of layers.
+# In Keras's functional models the outermost call wins; there the oracle are models of a class, which follow it.
 
 
 def told(said, training):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         optimizers,
         plots,
         regularizers,
+        saving,
         session,
         utils,
     )
@@ -48,7 +49,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers", "losses",
-    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session", "utils",
+    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "saving",
+    "session", "utils",
 }  # fmt: skip
 
 _OBJECTS = {
@@ -70,8 +72,8 @@ _OBJECTS = {
 
 __all__ = [
     "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers",
-    "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session",
-    "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
+    "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "saving",
+    "session", "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
     "fit_many", "population", "cross_validate", "grid_search", "random_search", "ensemble",
 ]  # fmt: skip
 

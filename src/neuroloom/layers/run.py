@@ -12,7 +12,8 @@ import threading
 import warnings
 import weakref
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -122,16 +123,31 @@ class Run:
 
     def apply(self, root: Layer, weights: Tree, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """`root(*args, **kwargs)` with these weights, a tree by path."""
-        outer, here.run = here.run, self
-        before = self._root, self._parts, self._paths, self.trains, self._weights, self._own
-        parts = parts_of(root)
-        self._root, self._parts, self._weights, self._own = root, parts, weights, {}
-        self._paths, self.trains = parts.paths, parts.trains
+        before = self._enter(root, weights)
         try:
             return self.call(root, args, kwargs or {})
         finally:
-            here.run = outer
-            self._root, self._parts, self._paths, self.trains, self._weights, self._own = before
+            self._leave(before)
+
+    @contextmanager
+    def inside(self, root: Layer, weights: Tree) -> Iterator[None]:
+        """Inside, layers in `root` that are called have these weights."""
+        before = self._enter(root, weights)
+        try:
+            yield
+        finally:
+            self._leave(before)
+
+    def _enter(self, root: Layer, weights: Tree) -> tuple[Any, ...]:
+        outer, here.run = here.run, self
+        before = outer, self._root, self._parts, self._paths, self.trains, self._weights, self._own
+        parts = parts_of(root)
+        self._root, self._parts, self._weights, self._own = root, parts, weights, {}
+        self._paths, self.trains = parts.paths, parts.trains
+        return before
+
+    def _leave(self, before: tuple[Any, ...]) -> None:
+        here.run, self._root, self._parts, self._paths, self.trains, self._weights, self._own = before
 
     def close(self) -> None:
         """Nothing can be drawn, updated or added any more."""

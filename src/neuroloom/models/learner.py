@@ -268,7 +268,7 @@ class Learner(Model):
 
     def to_json(self) -> dict[str, Any]:
         with config.sharing():
-            made = {"class": type(self).__name__, "config": self.get_config()}
+            made = {"class": config.registered_name(type(self)), "config": self.get_config()}
         if self._like is not None:
             made["like"] = tree.map(lambda spec: [list(spec.shape[1:]), spec.dtype], self._like)
         return made

@@ -91,12 +91,34 @@ class Model(Structure):
         """What a class of your own computes with the layers that it made in `__init__`."""
         return self(inputs, training=training, mask=mask)
 
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Array:
+        """What training makes small: the compiled loss, penalties and added losses. For classes of your own to define.
+
+        It runs inside the compiled step, in `evaluate` too, so it uses the functions of `neuroloom.ops`, and may call
+        the model's layers. What it returns, a scalar, is all that is trained: `super().compute_loss(...)` has the
+        compiled loss in it. The loss given to `compile` says which `y` fits.
+
+        Args:
+            x, y, y_pred: a batch, in the structure of the model's inputs and outputs.
+            sample_weight: (batch,), or None.
+            training: whether a step of training asks.
+        """
+        if self._compiled_loss is None:
+            raise ConfigurationError(
+                "compute_loss runs inside a step of fit or evaluate. Call a loss of neuroloom.losses on arrays instead."
+            )
+        return self._compiled_loss(y, y_pred, sample_weight)
+
     def _begin(self, name: str | None) -> None:
         super()._begin(name)
+        self._compiled_loss: Callable[[Any, Any, Any], Array] | None = None
         self.stop_training = False
         self.history = None
         self._plan: Plan | None = None
         self._forget_training()
+        self._frame = frozenset((*vars(self), "_network", "_chain", "_frame", "_arguments"))
 
     def _forget_training(self) -> None:
         self._loaded = False  # whether a file said how it is compiled, and no training has told so yet
@@ -176,6 +198,8 @@ class Model(Structure):
     def _make_task(self) -> Task:
         if self._task is None or self._task_version != Version.now:
             task = self._compiled().task(self.network)
+            if type(self).compute_loss is not Model.compute_loss:
+                task = replace(task, model=self)
             if self._task is None or self._task.signature() != task.signature():
                 self._task = task
             self._task_version = Version.now

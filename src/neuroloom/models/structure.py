@@ -69,6 +69,12 @@ class Structure:
         if "__init__" in cls.__dict__:
             config.keep_arguments(cls, cls.__dict__["__init__"])
 
+    @classmethod
+    def register_as(cls, name: str) -> None:
+        """Let files know the class by this name."""
+        config.take_name(CLASSES, name, cls)
+        cls.registered_name = name  # type: ignore[attr-defined]
+
     def __getattr__(self, name: str) -> Any:
         raise self._no_attribute(name)
 
@@ -107,8 +113,7 @@ class Structure:
         for name in ("name", "_seed", "_trainable", "_frame", "_chain", "_network", "_body"):
             if name in vars(self):
                 vars(made)[name] = copied(vars(self)[name], memo, number)
-        if self._body is not None:
-            vars(made).update({name: copied(value, memo, number) for name, value in self.attributes().items()})
+        vars(made).update({name: copied(value, memo, number) for name, value in self.attributes().items()})
         return made
 
     # ---------------------------------------------------------------------------------------------- structure
@@ -298,13 +303,16 @@ class Structure:
         """Number of numbers in all weights."""
         return self.network.count_params()
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> Summary:
+    def summary(self, print_fn: Callable[[str], Any] | None = None, expand_nested: bool = False) -> Summary:
         """Print a table of the layers: output shape, number of parameters, memory; and return it.
 
         Args:
             print_fn: what to print with, line by line; by default the terminal gets a table in colour.
+            expand_nested: whether layers in layers, and in models, have rows too, indented below the one that holds
+                them. The row of that one counts their parameters as well.
         """
-        table = Summary(self.network, self.name or type(self).__name__)
+        nested = config.checked("expand_nested", expand_nested, config.Flag())
+        table = Summary(self.network, self.name or type(self).__name__, self._body, nested)
         table.show(print_fn)
         return table
 
@@ -340,7 +348,7 @@ class Structure:
 
     def to_json(self) -> dict[str, Any]:
         """What a model file keeps of the structure."""
-        made = {"class": type(self).__name__, "config": config.config_json(self.get_config())}
+        made = {"class": config.registered_name(type(self)), "config": config.config_json(self.get_config())}
         if self._body is not None:
             made["inputs"] = tree.map(lambda node: [list(node.shape[1:]), node.dtype], {"x": self.network.inputs})
         return made

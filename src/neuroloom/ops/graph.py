@@ -269,7 +269,7 @@ def _infer(call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], weigh
         return compute(*weights, *fill(args), **fill(kwargs))
 
     def probe(lengths: tuple[int, int]) -> Tree:
-        specs = [Spec(_fix(node.shape, lengths), node.dtype) for node in nodes]
+        specs = [Spec(fixed(node.shape, lengths), node.dtype) for node in nodes]
         try:
             return engines.current().abstract(run, specs, *extra)
         except NeuroloomError:
@@ -296,7 +296,8 @@ def substitute(value_of: dict[Node, Any], value: Any) -> Any:
     return value
 
 
-def _fix(shape: Shape, lengths: tuple[int, int]) -> tuple[int, ...]:
+def fixed(shape: Shape, lengths: tuple[int, int]) -> tuple[int, ...]:
+    """A shape whose free lengths, of the first axis and of others, are these."""
     return tuple(lengths[min(i, 1)] if n is None else n for i, n in enumerate(shape))
 
 
