@@ -314,6 +314,10 @@ class Configured:
     @classmethod
     def from_config(cls: type[T], config: dict[str, Any]) -> T:
         """An equal object from what `get_config` returned."""
+        if not isinstance(config, dict):
+            raise ConfigurationError(
+                f"{cls.__name__}.from_config expected a dict, as get_config gives it, received {config!r:.60}."
+            )
         return cls(**{name: from_json(value) for name, value in config.items()})
 
 

@@ -62,8 +62,13 @@ def _find(root: Layer) -> Parts:
     trains: dict[str, bool] = {}
     number: dict[Layer, int] = {}
     places: list[int] = []
+    around: list[Layer] = []
 
     def visit(layer: Layer, own: tuple[str, ...], free: bool) -> None:
+        if layer in around:
+            raise ConfigurationError(
+                f"{layer.label} holds itself, directly or through a layer in it, as {'/'.join(own)!r}."
+            )
         places.append(number.setdefault(layer, len(number)))
         free = free and layer.trainable
         if layer in paths:
@@ -71,8 +76,10 @@ def _find(root: Layer) -> Parts:
             return
         paths[layer], keys[layer] = "/".join(own), own
         trains[paths[layer]] = free
+        around.append(layer)
         for name, child in layer.children.items():
             visit(child, (*own, name), free)
+        around.pop()
 
     visit(root, (), True)
     owners = [(own, layer) for layer, own in keys.items() if layer.specs or not own]

@@ -9,7 +9,9 @@ model.fit(x, y, epochs=10)
 
 from __future__ import annotations
 
+import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -78,12 +80,22 @@ class Model(Structure):
     stop_training = False
     history: History | None = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "compute_loss" in cls.__dict__:
+            _check_compute_loss(cls)
+
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
         if inputs is None and outputs is None and type(self).call is not Model.call:
             self._network = None
             self._begin(name)
             self._write()
             return
+        if inputs is None and outputs is None:
+            raise ConfigurationError(
+                f"{type(self).__name__} expected inputs and outputs, as in Model(x, y), or a class that defines "
+                f"call(self, inputs)."
+            )
         self._network = Network(inputs=inputs, outputs=outputs, name=name)
         self._begin(name)
 
@@ -316,6 +328,7 @@ class Model(Structure):
             if verbose:
                 self._say_fresh_optimizer()
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
+            self._warn_of_nothing(state)
             course.frequency = frequency
             return self._run(course, state, range(first, last))
 
@@ -328,6 +341,14 @@ class Model(Structure):
         finally:
             self.history, self._replaced = history, True
         return history
+
+    def _warn_of_nothing(self, state: Tree) -> None:
+        if not state["params"] and state["frozen"]:
+            warnings.warn(
+                f"{type(self).__name__} has weights, but all of them are frozen: fit trains nothing. Set "
+                f"trainable = True on the model or on layers of it.",
+                stacklevel=4,
+            )
 
     def _say_fresh_optimizer(self) -> None:
         """Once after loading: what the file does not hold."""
@@ -623,6 +644,17 @@ class Model(Structure):
         """Read weights that `save` or `save_weights` wrote for the same structure."""
         shapes = {p: tuple(w.shape) for p, (w, _) in specs_of(self.network).items()}
         self.set_weights(files.read_weights(_checked("path", path, config.File()), shapes))
+
+
+def _check_compute_loss(cls: type[Model]) -> None:
+    names = ("x", "y", "y_pred", "sample_weight", "training")
+    try:
+        inspect.signature(cls.__dict__["compute_loss"]).bind(None, **dict.fromkeys(names))
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{cls.__name__}.compute_loss expected the arguments (self, x, y, y_pred, sample_weight, training): "
+            f"{error}."
+        ) from None
 
 
 def not_finite(engine: Engine, arrays: Mapping[str, Array]) -> str | None:

@@ -15,7 +15,7 @@ from neuroloom.layers import Input, Layer, Network
 from neuroloom.layers.base import show_shape
 from neuroloom.layers.parts import copied, layers_in, specs_of
 from neuroloom.layers.run import here
-from neuroloom.layers.variables import Variables
+from neuroloom.layers.variables import Variables, as_weight
 from neuroloom.models.written import WrittenNetwork, inputs_like
 from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
@@ -76,11 +76,18 @@ class Structure:
         cls.registered_name = name  # type: ignore[attr-defined]
 
     def __getattr__(self, name: str) -> Any:
+        if name in ("_network", "_body") and "_seed" not in vars(self):
+            raise ConfigurationError(f"{type(self).__name__}.__init__ must call super().__init__(**kwargs) first.")
         raise self._no_attribute(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name) and _is_ours(type(self)):
             raise self._no_attribute(name)
+        if not name.startswith("_") and here.run is not None and next(layers_in(value), None) is not None:
+            raise ConfigurationError(
+                f"{type(self).__name__} is given a layer as self.{name} while it computes; it would be a new one at "
+                f"every call. Make it in __init__."
+            )
         super().__setattr__(name, value)
 
     def _no_attribute(self, name: str) -> AttributeError:
@@ -286,11 +293,10 @@ class Structure:
             if path not in shapes:
                 raise ShapeError(f"The model has no weight {path!r}. {nearest(path, shapes)}")
         for path, shape in shapes.items():
-            if path not in given or np.shape(given[path]) != tuple(shape):
-                received = f"shape {np.shape(given[path])}" if path in given else "nothing"
-                raise ShapeError(f"The weight {path!r} expected an array of shape {tuple(shape)}, received {received}.")
+            if path not in given:
+                raise ShapeError(f"The weight {path!r} expected an array of shape {shape}, received nothing.")
         specs = specs_of(self.network)
-        arrays = {path: np.array(given[path], specs[path][0].dtype) for path in shapes}
+        arrays = {path: as_weight(path, given[path], shape, specs[path][0].dtype) for path, shape in shapes.items()}
         self.network.assign(tree.from_items(list(arrays.items())))
         self._replaced = True
 
@@ -329,6 +335,10 @@ class Structure:
         """A model of the structure that `get_config` returned, with fresh weights."""
         if cls.call_arguments:
             return cls(**{name: config.from_json(value) for name, value in structure.items()})
+        if not isinstance(structure, dict) or "network" not in structure:
+            raise ConfigurationError(
+                f"{cls.__name__}.from_config expected what get_config returned, received {structure!r:.60}."
+            )
         model = cls.__new__(cls)
         model._network = Network.from_config(structure["network"])
         model._begin(model._network.name)
