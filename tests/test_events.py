@@ -280,7 +280,7 @@ def test_weights_are_written_every_n_epochs(tmp_path):
     kernel = model.weights["conv2d/kernel"]
     histo = found["conv2d/kernel/histogram", 2].histo
     assert (histo.num, histo.min, histo.max) == (kernel.size, kernel.min(), kernel.max())
-    assert {tag for tag, _ in found if tag.endswith("image")} == {f"{path}/image" for path in model.weights}
+    assert {tag for tag, _ in found if tag.endswith("image")} == {f"{v.path}/image" for v in model.weights}
     picture = pixels(found["conv2d/kernel/image", 2])
     assert picture.shape == (2 * 4 - 1, 4 * 4 - 1)  # two channels of 3 x 3 below each other, four filters beside
     tile = np.round((kernel[:, :, 1, 2] - kernel.min()) / (kernel.max() - kernel.min()) * 255)

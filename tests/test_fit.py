@@ -299,7 +299,7 @@ def test_a_layer_added_after_training_trains_with_the_rest(training_engine):
     model.pop()
     model.add(layers.Dense(4, activation="relu"))
     model.add(layers.Dense(1, activation="sigmoid"))
-    before = model.weights
+    before = dict(model.weights.items())
     model.fit(x, y, verbose=0)
     assert all(not np.array_equal(before[path], now) for path, now in model.weights.items() if "kernel" in path)
 

@@ -142,7 +142,7 @@ def test_paths_follow_the_nesting():
     assert list(specs_of(model.network)) == [
         "skip/dense/kernel", "skip/dense/bias", "skip_1/per_feature/factor",
         "tower/dense/kernel", "tower/dense/bias", "tower/dense_1/kernel", "tower/dense_1/bias",
-        "tower/dense_2/kernel", "tower/dense_2/bias", "tower/per_feature/factor",  # names in dicts, in order
+        "tower/per_feature/factor", "tower/dense_2/kernel", "tower/dense_2/bias",  # as they stand in the dict
         "tower/network/dense/kernel", "tower/network/dense/bias", "tower/network/dense_1/kernel",
         "tower/network/dense_1/bias", "dense/kernel", "dense/bias",
     ]  # fmt: skip
@@ -161,14 +161,14 @@ def test_nested_dicts_of_weights():
     model = compiled(lambda: nl.Sequential([Gate()]))
     before = model.fit(X, Y, epochs=1, verbose=0).history["loss"][0]
     assert model.fit(X, Y, epochs=5, verbose=0).history["loss"][-1] < before
-    assert list(model.weights) == ["gate/gate/kernel", "gate/value"]
+    assert model.weights.keys() == ["gate/gate/kernel", "gate/value"]
 
 
 def test_a_layer_at_two_places_has_one_set_of_weights():
     shared = layers.Dense(5)
     model = compiled(lambda: nl.Sequential([Skip(shared), Skip(shared), layers.Dense(1)]))
     model.build((None, 5))
-    assert list(model.weights) == ["skip/dense/kernel", "skip/dense/bias", "dense/kernel", "dense/bias"]
+    assert model.weights.keys() == ["skip/dense/kernel", "skip/dense/bias", "dense/kernel", "dense/bias"]
     assert model.count_params() == 30 + 6
     assert parts_of(model.network).shared
 
@@ -191,6 +191,47 @@ def test_keras_lists_weights_in_this_order(keras):
     assert [v.path.split("/")[-1] for v in ours.weights] == [v.name for v in theirs.weights]
 
 
+# ---------------------------------------------------------------------------------------------------- summary
+
+
+def test_a_summary_shows_layers_in_layers():
+    """Names below those that hold them, shapes from a trace, counts by hand; the totals are the same."""
+    model = compiled(functional)
+    plain, whole = (model.summary(print_fn=lambda line: None, expand_nested=nested) for nested in (False, True))
+    assert [(row.name, row.shape, row.parameters) for row in whole.rows] == [
+        ("input", (None, 5), 0),
+        ("skip", (None, 5), 30), ("  skip", (None, 5), 30), ("    dense", (None, 5), 5 * 5 + 5),
+        ("tower", (None, 4), 99),
+        ("  dense", (None, 4), 5 * 4 + 4), ("  dense_1", (None, 4), 4 * 4 + 4), ("  per_feature", (None, 4), 4),
+        ("  dense_2", (None, 4), 4 * 4 + 4), ("  network", (None, 4), 31),
+        ("    dense", (None, 3), 4 * 3 + 3), ("    dense_1", (None, 4), 3 * 4 + 4),
+        ("dense", (None, 1), 5),
+    ]  # fmt: skip
+    assert plain.rows == [row for row in whole.rows if not row.name.startswith(" ")]
+    assert plain.foot == whole.foot == "134 parameters (536 B)"
+    assert "  network      Network     (?, 4)" in str(whole)
+
+
+def test_a_summary_of_a_written_model_shows_its_layers():
+    model = compiled(TwoBranch)
+    model.build((None, 5))
+    plain, whole = (model.summary(print_fn=lambda line: None, expand_nested=nested) for nested in (False, True))
+    assert [row.name for row in plain.rows] == ["input", "dense", "tower", "skip", "skip_1", "dense_1"]
+    assert [row.name for row in whole.rows if row.name.strip() != row.name][:2] == ["  dense", "  dense_1"]
+    assert sum(row.parameters for row in plain.rows) == plain.trainable == 168
+
+
+def test_a_model_used_twice_is_counted_once():
+    a, x = nl.Input((5,)), nl.Input((3, 5))
+    inner = nl.Model(a, layers.Dense(5)(a), name="inner")
+    over_time = layers.LSTM(2, return_state=True, name="lstm")(x)
+    model = nl.Model([x, a], [inner(inner(a)), *over_time])
+    rows = model.summary(print_fn=lambda line: None, expand_nested=True).rows
+    assert [(row.name, row.parameters) for row in rows if "inner" in row.name or "dense" in row.name] == [
+        ("inner", 30), ("  dense", 30), ("inner", 0),
+    ]  # fmt: skip
+
+
 # --------------------------------------------------------------------------------------------------- freezing
 
 
@@ -202,7 +243,7 @@ def test_what_is_frozen_stays_and_what_is_freed_moves(make, engine):
     inner = next(layer for layer in parts_of(model.network).paths if isinstance(layer, Tower))
     paths = [v.path for v in model.network.weights if v.layer in parts_of(inner).paths]
     inner.trainable = False
-    before = dict(model.weights)
+    before = dict(model.weights.items())
     model.fit(X, Y, verbose=0, engine=engine)
     moved = {path for path, now in model.weights.items() if (now != before[path]).any()}
     assert moved == set(before) - set(paths)

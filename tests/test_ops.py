@@ -35,6 +35,33 @@ def lstm_by_hand(x, h, c, kernel, recurrent, bias):
     return np.stack(outputs, axis=1), h, c
 
 
+HIDDEN = RNG.normal(size=(2, 4)).astype("float32")
+COUNTS = np.array([[1, 0, 1], [0, 1, 1]], "int32")  # which of X's steps count
+SQUARE, SHIFT = RNG.normal(size=(4, 4)).astype("float32"), RNG.normal(size=4).astype("float32")
+
+
+def running(x):
+    state, outputs = x[0], []
+    for row in x:
+        state, output = 0.5 * state + row, state * row
+        outputs.append(output)
+    return np.stack(outputs)
+
+
+def cell(h, z):
+    h = ops.tanh(z + 0.5 * h)
+    return h, h * h
+
+
+def recurrence_by_hand(x, h, mask=None):
+    outputs = []
+    for t in range(x.shape[1]):
+        new = np.tanh(x[:, t] @ SQUARE + SHIFT + 0.5 * h)
+        h = new if mask is None else np.where(mask[:, t, None] != 0, new, h)
+        outputs.append(h * h if mask is None else h)
+    return h, np.stack(outputs, axis=1)
+
+
 def top_k_by_sorting(x, k):
     index = np.argsort(-x, axis=-1, kind="stable")[..., :k]
     return np.take_along_axis(x, index, -1), index.astype("int32")
@@ -180,6 +207,13 @@ CASES = {
     "max_pool": (lambda x: ops.max_pool(x, (2,), (1,)), [X], lambda x: np.maximum(x[:, :-1], x[:, 1:])),
     "average_pool": (lambda x: ops.average_pool(x, (2,), (1,)), [X], lambda x: (x[:, :-1] + x[:, 1:]) / 2),
     "lstm": (lambda x, h, c: ops.lstm(x, h, c, *LSTM[3:]), LSTM[:3], lambda x, h, c: lstm_by_hand(x, h, c, *LSTM[3:])),
+    "scan": (lambda x: ops.scan(lambda s, row: (0.5 * s + row, s * row), x[0], x)[1], [X], running),
+    "recurrence": (lambda x, h: ops.recurrence(cell, x, SQUARE, SHIFT, h), [X, HIDDEN], recurrence_by_hand),
+    "recurrence, masked": (
+        lambda x, h, mask: ops.recurrence(cell, x, SQUARE, SHIFT, h, mask),
+        [X, HIDDEN, COUNTS],
+        recurrence_by_hand,
+    ),
     # operators of symbolic values
     "x + 1": (lambda x: x + 1, [X], lambda x: x + 1),
     "2 - x": (lambda x: 2 - x, [X], lambda x: 2 - x),
@@ -198,7 +232,17 @@ CASES = {
     "x[:, [2, 0]]": (lambda x: x[:, np.array([2, 0])], [X], lambda x: x[:, [2, 0]]),
 }
 
-MANY_TERMS = {"lstm": 60, "matmul": 4, "x @ y": 4, "conv": 8, "conv with bias": 8, "var": 3, "affine": 4}
+MANY_TERMS = {
+    "lstm": 60,
+    "recurrence": 20,
+    "recurrence, masked": 20,
+    "matmul": 4,
+    "x @ y": 4,
+    "conv": 8,
+    "conv with bias": 8,
+    "var": 3,
+    "affine": 4,
+}
 INDEXES = {"argmax", "argmin", "argsort", "top_k"}  # whose integers have the engine's own width
 
 sweep = pytest.mark.parametrize("name", CASES)
@@ -254,7 +298,15 @@ FLAT = {"sign", "floor", "round", "round, halves", "stop_gradient", "zeros_like"
 def differentiable(name):
     _, arrays, reference = CASES[name]
     kinds = {a.dtype.kind for a in [*arrays, *map(np.asarray, tree.leaves(reference(*arrays)))]}
-    return kinds == {"f"} and name not in FLAT | {"top_k", "affine", "conv", "conv with bias", "lstm"}  # those follow
+    return kinds == {"f"} and name not in FLAT | {
+        "top_k",
+        "affine",
+        "conv",
+        "conv with bias",
+        "lstm",
+        "recurrence",
+        "recurrence, masked",
+    }  # those follow
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if differentiable(name)])
@@ -269,6 +321,8 @@ BY_WEIGHTS = {
     "conv": (lambda x, kernel: ops.conv(x, kernel, (2,)), [X, KERNEL]),
     "conv with bias": (lambda x, kernel, b: ops.conv(x, kernel, (2,), bias=b), [X, KERNEL, KERNEL[0, 0]]),
     "lstm": (ops.lstm, LSTM),
+    "recurrence": (lambda x, h, w, b: ops.recurrence(cell, x, w, b, h), [X, HIDDEN, SQUARE, SHIFT]),
+    "recurrence, masked": (lambda x, h, w, b: ops.recurrence(cell, x, w, b, h, COUNTS), [X, HIDDEN, SQUARE, SHIFT]),
 }
 
 

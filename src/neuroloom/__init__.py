@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         optimizers,
         plots,
         regularizers,
+        saving,
         session,
         testing,
         utils,
@@ -49,7 +50,8 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers", "losses",
-    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session", "testing", "utils",
+    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "saving", "session", "testing",
+    "utils",
 }  # fmt: skip
 
 _OBJECTS = {
@@ -71,8 +73,8 @@ _OBJECTS = {
 
 __all__ = [
     "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers",
-    "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "session",
-    "testing", "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
+    "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "saving",
+    "session", "testing", "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
     "fit_many", "population", "cross_validate", "grid_search", "random_search", "ensemble",
 ]  # fmt: skip
 

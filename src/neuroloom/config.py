@@ -302,8 +302,22 @@ class Configured:
         return (type(self), *((name, signature(getattr(self, name))) for name in names))
 
     @classmethod
+    def register_as(cls, name: str) -> None:
+        """Let files know the class by this name.
+
+        Raises:
+            ConfigurationError: another class has it.
+        """
+        take_name(REGISTRIES[cls.kind], normal(name), cls)
+        cls.registered_name = name  # type: ignore[attr-defined]
+
+    @classmethod
     def from_config(cls: type[T], config: dict[str, Any]) -> T:
         """An equal object from what `get_config` returned."""
+        if not isinstance(config, dict):
+            raise ConfigurationError(
+                f"{cls.__name__}.from_config expected a dict, as get_config gives it, received {config!r:.60}."
+            )
         return cls(**{name: from_json(value) for name, value in config.items()})
 
 
@@ -395,6 +409,23 @@ def _register(cls: type[Configured]) -> None:
         registry[normal(name)] = cls
 
 
+def take_name(registry: dict[str, Any], name: str, cls: Any) -> None:
+    """Enter a class under a name that no other class has; the same one may be defined again."""
+    taken = registry.get(name)
+    if taken is not None and (taken.__module__, taken.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ConfigurationError(
+            f"The name {name!r} belongs to {taken.__module__}.{taken.__qualname__} already; choose another package or "
+            f"name."
+        )
+    registry[name] = cls
+
+
+def registered_name(cls: Any) -> str:
+    """The name by which files know a class."""
+    name: str = cls.__dict__.get("registered_name", cls.__name__)
+    return name
+
+
 @contextmanager
 def known(classes: Mapping[str, Any]) -> Iterator[None]:
     """Inside, `find` knows classes by these names, too; the library's names stay what they are."""
@@ -479,7 +510,7 @@ def object_json(value: Configured) -> dict[str, Any]:
         assert written is not None
         if id(value) in written:
             return {"same": written[id(value)]}
-        made = {"class": type(value).__name__, "config": to_json(value.get_config())}
+        made = {"class": registered_name(type(value)), "config": config_json(value.get_config())}
         if value.kind == "layer":
             written[id(value)] = len(written)
         return made
@@ -495,14 +526,39 @@ def object_from_json(kind: str, value: dict[str, Any]) -> Any:
             if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(read):
                 raise ConfigurationError(f"The configuration names the layer {number!r}, which it does not have.")
             return read[number]
-        made = find(kind, value["class"]).from_config(value["config"])
+        made = _of_file(kind, value["class"]).from_config(value["config"])
         if kind == "layer":
             read.append(made)
         return made
 
 
+def _of_file(kind: str, name: Any) -> Any:
+    """The class of a kind that a configuration names."""
+    try:
+        return find(kind, name)
+    except UnknownNameError as error:
+        raise UnknownNameError(
+            f"{error} A class of your own is known once it is imported or defined; reading never imports it."
+        ) from None
+
+
+def config_json(values: dict[str, Any]) -> dict[str, Any]:
+    """What `get_config` returned, as JSON values."""
+    return {str(name): to_json(value) for name, value in values.items()}
+
+
+def _holds_objects(value: Any) -> bool:
+    if isinstance(value, list | tuple | dict):
+        return any(map(_holds_objects, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Configured) or hasattr(type(value), "__layer__")
+
+
 def to_json(value: Any) -> Any:
-    """A JSON value for a field: objects become {"kind", "class", "config"}; tuples become lists."""
+    """A JSON value for a field: objects become {"kind", "class", "config"}; tuples become lists.
+
+    A dict with objects in it becomes {"pairs": ...}, since a file does not keep the order of a dict, and names of
+    layers follow from it.
+    """
     if isinstance(value, Configured):
         return {"kind": value.kind, **object_json(value)}
     if hasattr(type(value), "__layer__"):
@@ -510,7 +566,9 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [to_json(v) for v in value]
     if isinstance(value, dict):
-        return {str(k): to_json(v) for k, v in value.items()}
+        if _holds_objects(value):
+            return {"pairs": [[str(k), to_json(v)] for k, v in value.items()]}
+        return config_json(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, str | int | float | bool) or value is None:
@@ -529,6 +587,8 @@ def from_json(value: Any) -> Any:
         return object_from_json(value["kind"], value)
     if isinstance(value, dict) and set(value) == {"model"}:
         return READERS["model"](value["model"])
+    if isinstance(value, dict) and set(value) == {"pairs"}:
+        return {name: from_json(v) for name, v in value["pairs"]}
     if isinstance(value, list):
         return tuple(from_json(v) for v in value)
     if isinstance(value, dict):

@@ -44,13 +44,12 @@ class _Recorder:
                 continue
             if node.call is select:
                 whole = made[node.args[0]]
-                made[node] = whole[node.args[1]] if isinstance(whole, list) else whole
+                made[node] = whole[node.args[1]] if isinstance(whole, list | tuple | dict) else whole
             elif isinstance(node.call, Network):
                 made[node] = self._network(network, scope, node, made)
             else:
                 made[node] = self._box(network, scope, node, made)
-        outputs = [made[node] for node in tree.leaves(network.outputs)]
-        return outputs if isinstance(network.outputs, list | tuple | dict) else outputs[0]
+        return tree.map(made.__getitem__, network.outputs)
 
     def _network(self, network: Network, scope: str, node: Node, made: dict[Node, Any]) -> Any:
         inner = node.call

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from neuroloom import tree
-from neuroloom.layers import Layer, Network
+from neuroloom import engines, tree
+from neuroloom.engines import Spec
+from neuroloom.layers import Layer, Network, Run
 from neuroloom.layers.base import show_shape
 from neuroloom.layers.parts import specs_of
-from neuroloom.ops.graph import Node, select
+from neuroloom.ops.graph import PROBES, Node, fixed, select
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,18 @@ class Row:
 class Summary:
     """A network's layers with shapes, parameters and memory; `str()` gives it as plain text.
 
+    Args:
+        opened: a layer in whose place the layers in it stand.
+        nested: whether layers in layers are shown.
+
     Attributes:
-        rows: one Row per layer call.
+        rows: one Row per layer call; with `nested` also one, indented, per layer in a layer, which its row counts too.
         trainable, other: number of parameters that training changes, and of all others.
     """
 
-    def __init__(self, network: Network, title: str) -> None:
+    def __init__(self, network: Network, title: str, opened: Layer | None = None, nested: bool = False) -> None:
         self.title = title
-        self.rows = _rows(network)
+        self.rows = _rows(network, opened, nested)
         sizes = [(math.prod(w.shape), trained) for w, trained in specs_of(network).values()]
         self.trainable = sum(n for n, trained in sizes if trained)
         self.other = sum(n for n, trained in sizes if not trained)
@@ -93,7 +98,53 @@ class Summary:
         rich.print(self.foot)
 
 
-def _rows(network: Network) -> list[Row]:
+class _Shapes(Run):
+    """A run that keeps the shape of each layer's first output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes_only = True
+        self.found: dict[Layer, Any] = {}
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        value = super().call(layer, args, kwargs)
+        self.found.setdefault(layer, [tuple(leaf.shape) for leaf in tree.leaves([value])])
+        return value
+
+
+def _shapes(network: Network) -> dict[Layer, Any]:
+    """The shapes of the outputs of all layers in a network, traced without computing."""
+    paths = [(path, Spec(w.shape, w.dtype)) for path, (w, _) in specs_of(network).items()]
+
+    def probe(lengths: tuple[int, int]) -> dict[Layer, Any]:
+        run = _Shapes()
+        inputs = tree.map(lambda node: Spec(fixed(node.shape, lengths), node.dtype), network.inputs)
+        engines.current().abstract(lambda w, x: run.apply(network, w, (x,)), tree.from_items(paths), inputs)
+        return run.found
+
+    def free(one: Any, other: Any) -> Any:
+        pairs = zip(one, other, strict=True)
+        shapes = [tuple(m if m == n else None for m, n in zip(a, b, strict=True)) for a, b in pairs]
+        return shapes if len(shapes) > 1 else shapes[0]
+
+    one, other = map(probe, PROBES)
+    return {layer: free(shape, other[layer]) for layer, shape in one.items()}
+
+
+def _inside(layer: Layer, depth: int, shapes: dict[Layer, Any], seen: set[Layer], nested: bool) -> list[Row]:
+    """Rows of the layers in a layer; of those that are never called the shape is unknown."""
+    rows = []
+    for name, child in layer.children.items():
+        new = child not in seen
+        seen.add(child)
+        count = child.count_params() if new else 0
+        rows.append(Row("  " * depth + name, type(child).__name__, shapes.get(child, ()), count, ""))
+        rows += _inside(child, depth + 1, shapes, seen, nested) if nested and new else []
+    return rows
+
+
+def _rows(network: Network, opened: Layer | None, nested: bool) -> list[Row]:
+    shapes = _shapes(network) if nested or opened is not None else {}
     labels: dict[Node, str] = {}
     rows = []
     seen: set[Layer] = set()
@@ -108,15 +159,19 @@ def _rows(network: Network) -> list[Row]:
         if call is select:
             name, kind = f"{parents[0]}[{node.args[1]}]", "output"
         count = call.count_params() if isinstance(call, Layer) and call not in seen else 0
-        if isinstance(call, Layer):
-            seen.add(call)
         labels[node] = name
-        rows.append(Row(name, kind, node.shape, count, ", ".join(parents)))
+        first = isinstance(call, Layer) and call not in seen
+        if first:
+            seen.add(call)
+        if call is None or call is not opened:
+            rows.append(Row(name, kind, node.shape, count, ", ".join(parents)))
+        if first and (nested or call is opened):
+            rows += _inside(call, int(call is not opened), shapes, seen, nested)
     return rows
 
 
 def _shape_text(shape: Any) -> str:
-    return " ".join(map(show_shape, tree.leaves(shape))) if isinstance(shape, list) else show_shape(shape)
+    return " ".join(map(show_shape, shape)) if isinstance(shape, list) else show_shape(shape)
 
 
 def _bytes(n: int) -> str:

@@ -13,8 +13,9 @@ from neuroloom.diagram import boxes_of
 from neuroloom.errors import ConfigurationError
 from neuroloom.layers import Network
 from neuroloom.plots.diagram import Drawing, draw
+from neuroloom.serializable import register_keras_serializable, register_serializable
 
-__all__ = ["set_random_seed", "to_categorical", "plot_model"]
+__all__ = ["plot_model", "register_keras_serializable", "register_serializable", "set_random_seed", "to_categorical"]
 
 public(__name__)
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from neuroloom import tree
 from neuroloom.engines.protocol import Protocol, Windows
 from neuroloom.typing import Array, Function, Key, Tree
 
@@ -147,31 +146,6 @@ class Engine(Protocol):
 
     # --------------------------------------------------------------------------------------- recurrence
 
-    def recurrence(
-        self, cell: Function, x: Array, kernel: Array, bias: Array, carry: Tree, mask: Array | None = None
-    ) -> tuple[Tree, Array]:
-        """A recurrent cell over time: `cell(carry, z) -> (carry, output)` for z = x_t W + b of each step.
-
-        The products with W are one for all steps. x is brought into the order of time before, since it is narrower
-        than they are. x (batch, time, features) -> outputs (batch, time, units).
-
-        Where `mask` (batch, time) is false the carry stays and its first leaf, which is the output of the step before,
-        is the output.
-        """
-        steps = self.xp.moveaxis(x, 1, 0) @ kernel + bias  # (time, batch, width)
-        if mask is None:
-            carry, outputs = self.scan(cell, carry, steps)
-            return carry, self.xp.moveaxis(outputs, 0, 1)
-
-        def masked(carry: Tree, step: Any) -> tuple[Tree, Array]:
-            z, counts = step
-            carry = tree.map(lambda new, old: self.xp.where(counts, new, old), cell(carry, z)[0], carry)
-            return carry, tree.first(carry)
-
-        counts = self.xp.moveaxis(mask != 0, 1, 0)[..., None]  # (time, batch, 1)
-        carry, outputs = self.scan(masked, carry, (steps, counts))
-        return carry, self.xp.moveaxis(outputs, 0, 1)
-
     def lstm(self, x: Array, h: Array, c: Array, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, ...]:
         """An LSTM layer with sigmoid gates and tanh (equations: `layers.LSTM`); gates in the order i, f, c, o.
 
@@ -193,8 +167,8 @@ class Engine(Protocol):
             h = o * xp.tanh(c)
             return (h, c), h
 
-        (h, c), outputs = self.recurrence(cell, x, kernel, bias, (h, c))
-        return outputs, h, c
+        (h, c), outputs = self.scan(cell, (h, c), xp.moveaxis(x, 1, 0) @ kernel + bias)
+        return xp.moveaxis(outputs, 0, 1), h, c
 
     # --------------------------------------------------------------------------- updates of weights and sums
 

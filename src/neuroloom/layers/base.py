@@ -34,6 +34,7 @@ import functools
 import inspect
 import itertools
 import math
+import operator
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -52,6 +53,9 @@ from neuroloom.layers.run import Context, Run, Weights, arrays_in, here
 from neuroloom.layers.variables import Variable, Variables, has_variable, values_of
 from neuroloom.ops.graph import Node, has_node, record
 from neuroloom.typing import Array, Shape, Tree
+
+DTYPES = ("float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool")
+"""Of weights."""
 
 FREE = 1009
 """The length that stands for a free axis while a layer that holds layers is traced to find their weights."""
@@ -133,6 +137,7 @@ class Layer(Configured, kind="layer"):
         if "call" in cls.__dict__:
             cls._pure, cls._keywords = _style(cls.call)
         if "build" in cls.__dict__:
+            _check_build(cls)
             cls.build = _kept(cls.__dict__["build"])  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
@@ -147,7 +152,7 @@ class Layer(Configured, kind="layer"):
 
     def call(self, w: Weights, x: Any, ctx: Context) -> Any:
         """The output for an input, as a pure function."""
-        raise NotImplementedError  # abstract
+        raise ConfigurationError(f"{self.label} does not define call(self, inputs).")
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the output, for inputs (arrays) with a mask: the same one, if the layer supports masks."""
@@ -194,7 +199,11 @@ class Layer(Configured, kind="layer"):
             weights = self.arrays(engine)
             run = Run(key=engine.key(key) if isinstance(key, int) else key)
             run.recall(args)
-            value = run.apply(self, weights, args, kwargs)
+            try:
+                value = run.apply(self, weights, args, kwargs)
+            except RecursionError:
+                raise ConfigurationError(f"{self.label} calls itself in call(), which would never end.") from None
+            self.check_result(value)
         run.remember(value)
         run.close()
         return value
@@ -215,6 +224,30 @@ class Layer(Configured, kind="layer"):
             kwargs = {**kwargs, "training": ctx.training}
         return self.call(*args, **kwargs)
 
+    def check_result(self, value: Any) -> None:
+        """Refuse what is no array, or tree of arrays."""
+        leaves = tree.leaves([value])
+        wrong = next((leaf for leaf in leaves if not hasattr(leaf, "dtype")), None)
+        if not leaves or wrong is not None:
+            raise ConfigurationError(
+                f"{self.label}.call expected to return an array, or a list or dict of arrays, received {wrong!r}. "
+                f"Is a return missing?"
+            )
+
+    def check_kept(self) -> None:
+        """Refuse arrays of a trace in lists and dicts among the attributes."""
+        if not self.has_own_init:
+            return
+        for name, value in vars(self).items():
+            if name not in _FRAME and isinstance(value, list | dict) and any(True for _ in arrays_in(value)):
+                raise self._keeps(name)
+
+    def _keeps(self, name: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self.label} keeps an array as self.{name} while it computes. Arrays exist only while a step runs; "
+            f"return it, or keep it in a weight: add_weight(..., trainable=False) in build and assign in call."
+        )
+
     @classmethod
     def takes(cls, name: str) -> bool:
         """Whether `call` has an argument of this name."""
@@ -228,6 +261,15 @@ class Layer(Configured, kind="layer"):
         if self._pure and len(args) != 1:
             raise ConfigurationError(
                 f"{self.label} expected one x, received {len(args)}. Give several inputs as a list: layer([a, b])."
+            )
+        training = kwargs.get("training")
+        if training is not None and not isinstance(training, bool | np.bool_):
+            raise ConfigurationError(
+                f"A call of {self.label} expected training to be True or False, received {training!r}."
+            )
+        if not self._pure and here.run is None:
+            check_fits(
+                self.label, type(self).call, args, {k: v for k, v in kwargs.items() if k not in ("training", "mask")}
             )
         for name in kwargs:
             if name not in ("training", "mask") and not self.takes(name):
@@ -265,14 +307,17 @@ class Layer(Configured, kind="layer"):
             vars(self).pop(name, None)
             return
         if here.run is not None and not here.run.building and any(True for _ in arrays_in(value)):
+            raise self._keeps(name)
+        inner = next(parts.layers_in(value), None)
+        if inner is not None and here.run is not None and not vars(self).get("_building"):
             raise ConfigurationError(
-                f"{self.label} keeps an array as self.{name} while it computes. Arrays exist only while a step runs; "
-                f"return it, or keep it in a weight: add_weight(..., trainable=False) in build and assign in call."
+                f"{self.label} is given the layer {inner.label} as self.{name} while it computes; it would be a new "
+                f"one at every call. Make it in __init__ or in build."
             )
         if name == "name" and value is not None:
             value = config.Text()(value)
         vars(self)[name] = value
-        if next(parts.layers_in(value), None) is not None:
+        if inner is not None:
             Version.next()
             if "_cell" in vars(self):
                 self.cell.traced = False
@@ -322,9 +367,15 @@ class Layer(Configured, kind="layer"):
                 f"{self.label} makes a weight while it computes; it would be a new one at every call. "
                 f"Make it in build or in __init__."
             )
-        dtype = dtype or "float32"
+        if self.built and not vars(self).get("_building"):
+            raise ConfigurationError(
+                f"{self.label} is built already, so nothing would train a weight that is made now. Make it in build or "
+                f"in __init__."
+            )
+        shape = _whole_lengths(self, shape)
+        name = None if name is None else config.checked("name", name, config.Text())
+        dtype = config.checked("dtype", dtype or "float32", config.Choice(*DTYPES))
         initializer = initializer or ("glorot_uniform" if "float" in dtype else "zeros")
-        shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
         added = vars(self).setdefault("_added", {})
         key = name or parts.free_name("weight", set(added))
         if key in added:
@@ -550,7 +601,7 @@ class Layer(Configured, kind="layer"):
         """
         variables = self.weights
         if not isinstance(weights, list | tuple) or len(weights) != len(variables):
-            given = len(weights) if isinstance(weights, list | tuple) else repr(weights)
+            given = len(weights) if isinstance(weights, list | tuple) else f"{weights!r:.60}, which is no list"
             raise ShapeError(f"{self.label} has {len(variables)} weights, received {given}.")
         for variable, value in zip(variables, weights, strict=True):
             if np.shape(value) != variable.shape:
@@ -617,6 +668,15 @@ _FRAME = frozenset(("_cell", "_parts", "_refs", "_added", "_arguments", "_buildi
 """Entries of a layer that are the frame's own."""
 
 
+def check_fits(label: str, call: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Refuse arguments that a written `call` does not take; the frame takes `training` and `mask` itself."""
+    given = {name: value for name, value in kwargs.items() if name not in ("training", "mask")}
+    try:
+        inspect.signature(call).bind(None, *args, **given)
+    except TypeError as error:
+        raise ConfigurationError(f"{label}.call does not fit what it is called with: {error}.") from None
+
+
 def _style(call: Callable[..., Any]) -> tuple[bool, frozenset[str] | None]:
     """(whether `call` is a pure function (w, x, ctx, ...), its other arguments by name; None: it takes any)."""
     parameters = list(inspect.signature(call).parameters.values())[1:]
@@ -648,13 +708,42 @@ def _kept(build: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
+def _check_build(cls: type[Layer]) -> None:
+    try:
+        inspect.signature(cls.__dict__["build"]).bind(None, None)
+    except TypeError:
+        raise ConfigurationError(
+            f"{cls.__name__}.build expected one argument, the shape of the inputs: def build(self, input_shape)."
+        ) from None
+
+
+def _whole_lengths(layer: Layer, shape: Any) -> tuple[int, ...]:
+    """A weight's shape.
+
+    Raises:
+        ShapeError: a length is free, or no whole number.
+    """
+    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+    try:
+        return tuple(operator.index(n) for n in lengths)
+    except TypeError:
+        raise ShapeError(
+            f"add_weight of {layer.label} expected a shape of whole numbers, received {shape!r}. A weight has no batch "
+            f"and no free length: take lengths of input_shape that are known, such as input_shape[-1]."
+        ) from None
+
+
 def flat(weights: Any) -> dict[str, Weight]:
     """Weights in nested dicts, by path.
 
     >>> list(flat({"gate": {"kernel": Weight((2, 1)), "bias": Weight((1,))}}))
     ['gate/kernel', 'gate/bias']
     """
-    return dict(tree.items(weights or {}))
+    found = dict(tree.items(weights or {}))
+    wrong = next((value for value in found.values() if not isinstance(value, Weight)), None)
+    if wrong is not None:
+        raise ConfigurationError(f"build expected to return a dict of Weights by name, or nothing, received {wrong!r}.")
+    return found
 
 
 def _as_array(engine: Engine, x: Any) -> Any:

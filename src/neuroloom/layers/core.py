@@ -99,7 +99,8 @@ class Flatten(Layer):
     """All axes but the batch in one: (batch, a, b, c) -> (batch, a · b · c)."""
 
     def call(self, w: Weights, x: Array, ctx: Context) -> Array:
-        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+        inner = x.shape[1:]
+        return ops.reshape(x, (x.shape[0], -1 if None in inner else math.prod(inner)))
 
 
 class Reshape(Layer):

@@ -6,36 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import field
 from typing import Any, TypeVar
 
-from neuroloom import config, ops, tree
+from neuroloom import config, tree
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.layers import parts
 from neuroloom.layers.base import Layer, Weight, show_shape
+from neuroloom.layers.graph_json import decode, encode, node_from_json, node_json, op_name
 from neuroloom.layers.parts import Version
 from neuroloom.layers.run import Context, Weights
 from neuroloom.ops.graph import Node, has_node, select, substitute, topological, walk
-from neuroloom.typing import Array
 
 Found = TypeVar("Found")
 
 _NONE: dict[str, Any] = {}
-
-
-def Input(shape: tuple[int | None, ...] | int, dtype: str = "float32", name: str | None = None) -> Node:
-    """A symbolic input, the start of a functional model.
-
-    Args:
-        shape: of one sample, without the batch; None where a length is free.
-        dtype: what arrays are converted to.
-        name: for models that take a dict of inputs.
-
-    >>> import neuroloom as nl
-    >>> nl.layers.Input((28, 28, 1))
-    <Node Input float32[?, 28, 28, 1]>
-    """
-    lengths = (shape,) if isinstance(shape, int) else tuple(shape)
-    if any(n is not None and (not isinstance(n, int) or n < 1) for n in lengths):
-        raise ConfigurationError(f"Input expected a shape of positive whole numbers or None, received {shape!r}.")
-    return Node(None, shape=(None, *lengths), dtype=dtype, name=name)
 
 
 class Network(Layer):
@@ -68,7 +50,8 @@ class Network(Layer):
 
     def _named(self) -> dict[Layer, str]:
         found = [node.call for node in self.order if isinstance(node.call, Layer)]
-        return {layer: name for name, layer in parts.named(found, "network").items()}
+        names = {layer: name for name, layer in parts.named(found, "network").items()}
+        return {layer: names[layer] for layer in _by_depth(self.order, tree.leaves(self.outputs))}
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, f"_{name}", value)
@@ -97,7 +80,7 @@ class Network(Layer):
 
     @property
     def names(self) -> dict[Layer, str]:
-        """The name of each layer in this network."""
+        """The name of each layer in this network, in Keras's order: farthest from the outputs first."""
         names: dict[Layer, str] = vars(self)["_names"]
         return names
 
@@ -139,7 +122,7 @@ class Network(Layer):
         for node, value in self.walk(value_of, ctx):
             value_of[node] = value
             if not isinstance(node.call, Layer):
-                ctx.run.seen(ctx.path, _op_name(node), value)
+                ctx.run.seen(ctx.path, op_name(node), value)
         return tree.map(value_of.__getitem__, self.outputs)
 
     def _by_name(self, x: dict[str, Any]) -> list[Any]:
@@ -207,11 +190,9 @@ class Network(Layer):
     def rebuilt(self, replace: Callable[[Node], Any]) -> Network:
         """The same graph with `replace(node)` in the place of each node's call; weights keep their paths."""
         new: dict[Node, Node] = {}
-        names: dict[Layer, str] = {}
+        calls: dict[Any, Any] = {}
         for node in self.order:
-            call = replace(node)
-            if isinstance(node.call, Layer):
-                names[call] = self.names[node.call]
+            call = calls[node.call] = replace(node)
             args, kwargs = substitute(new, node.args), substitute(new, node.kwargs)
             new[node] = Node(call, args, kwargs, shape=node.shape, dtype=node.dtype, name=node.name)
         copy = type(self)(
@@ -220,7 +201,7 @@ class Network(Layer):
             name=self.name,
             trainable=self.trainable,
         )
-        copy._set("names", names)
+        copy._set("names", {calls[layer]: name for layer, name in self.names.items()})
         copy.cell.specs, copy.cell.traced = {}, True
         return copy
 
@@ -240,8 +221,8 @@ class Network(Layer):
         number = {node: i for i, node in enumerate(self.order)}
         place = {layer: i for i, layer in enumerate(self.names)}
         layers = [{"name": name, **config.object_json(layer)} for layer, name in self.names.items()]
-        nodes = [_node_json(node, number, place) for node in self.order]
-        ends = {"inputs": _encode(self.inputs, number), "outputs": _encode(self.outputs, number)}
+        nodes = [node_json(node, number, place) for node in self.order]
+        ends = {"inputs": encode(self.inputs, number), "outputs": encode(self.outputs, number)}
         own: dict[str, Any] = {"name": self.name} if self.name else {}
         own |= {} if self.trainable else {"trainable": False}
         return {**own, "layers": layers, "nodes": nodes, **ends}
@@ -256,10 +237,10 @@ class Network(Layer):
             ]
         nodes: list[Node] = []
         for entry in config_["nodes"]:
-            nodes.append(_node_from_json(entry, nodes, layers))
+            nodes.append(node_from_json(entry, nodes, layers))
         network = cls(
-            inputs=_decode(config_["inputs"], nodes),
-            outputs=_decode(config_["outputs"], nodes),
+            inputs=decode(config_["inputs"], nodes),
+            outputs=decode(config_["outputs"], nodes),
             name=config_.get("name"),
             trainable=config_.get("trainable", True),
         )
@@ -280,89 +261,26 @@ def _cut(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     return substitute(new, inputs), substitute(new, outputs)
 
 
-def _op_name(node: Node) -> str:
-    return getattr(node.call, "__name__", "")
+def _by_depth(order: list[Node], outputs: list[Node]) -> list[Layer]:
+    """The layers by their greatest distance from an output, then in the order in which a walk back meets them."""
+    met: dict[Any, int] = {}
+    stack, seen = list(reversed(outputs)), set()
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            met.setdefault(_made_by(node), len(met))
+            stack.extend(reversed(list(node.parents())))
+    distance: dict[Any, int] = {}  # of nodes, and of the layers that make them
+    for node in reversed(order):
+        made_by, here = _made_by(node), distance.get(node, 0)
+        here = distance[node] = distance[made_by] = max(here, distance.get(made_by, 0))
+        for parent in node.parents():
+            distance[parent] = max(here + (node.call is not select), distance.get(parent, 0))
+    layers = [call for call in met if isinstance(call, Layer)]
+    return sorted(layers, key=lambda layer: (-distance[layer], met[layer]))
 
 
-# ------------------------------------------------------------------------------------------------ graph as JSON
-
-
-def _node_json(node: Node, number: dict[Node, int], place: dict[Layer, int]) -> dict[str, Any]:
-    if node.call is None:
-        own = {"name": node.name} if node.name else {}
-        return {"input": {"shape": list(node.shape[1:]), "dtype": node.dtype, **own}}
-    if isinstance(node.call, Layer):
-        own = {"kwargs": _encode(node.kwargs, number)} if node.kwargs else {}
-        return {"layer": place[node.call], "args": _encode(list(node.args), number), **own}
-    if node.call is select:
-        return {"part": node.args[1], "of": number[node.args[0]]}
-    if _OPS.get(_op_name(node)) is not node.call:
-        raise ConfigurationError(
-            f"The operation {_op_name(node)!r} is not one of neuroloom.ops, so the model cannot be written to a "
-            f"file. Make it a layer of its own: a class with build and call."
-        )
-    return {
-        "op": _op_name(node),
-        "args": _encode(list(node.args), number),
-        "kwargs": _encode(node.kwargs, number),
-    }
-
-
-def _node_from_json(entry: dict[str, Any], nodes: list[Node], layers: list[Layer]) -> Any:
-    if "input" in entry:
-        given = entry["input"]
-        return Input(tuple(given["shape"]), given["dtype"], given.get("name"))
-    if "part" in entry:
-        return nodes[entry["of"]][entry["part"]]
-    args = _decode(entry["args"], nodes)
-    if "layer" in entry:
-        return layers[entry["layer"]](*args, **_decode(entry.get("kwargs", {"dict": {}}), nodes))
-    if entry["op"] not in _OPS:
-        raise ConfigurationError(f"Unknown operation {entry['op']!r} in the model's graph.")
-    return _OPS[entry["op"]](*args, **_decode(entry["kwargs"], nodes))
-
-
-def _encode(value: Any, number: dict[Node, int]) -> Any:
-    """Nodes, slices and arrays among arguments, as JSON."""
-    if isinstance(value, Node):
-        return {"node": number[value]}
-    if isinstance(value, slice):
-        return {"slice": [value.start, value.stop, value.step]}
-    if value is Ellipsis:
-        return {"ellipsis": True}
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        return {"array": value.tolist(), "dtype": str(value.dtype)}
-    if isinstance(value, dict):
-        return {"dict": {k: _encode(v, number) for k, v in value.items()}}
-    if isinstance(value, tuple):
-        return {"tuple": [_encode(v, number) for v in value]}
-    if isinstance(value, list):
-        return [_encode(v, number) for v in value]
-    return config.to_json(value)
-
-
-def _decode(value: Any, nodes: list[Node]) -> Any:
-    if isinstance(value, list):
-        return [_decode(v, nodes) for v in value]
-    if not isinstance(value, dict):
-        return value
-    (tag, inner), *_ = value.items()
-    if tag == "node":
-        return nodes[inner]
-    if tag == "slice":
-        return slice(*inner)
-    if tag == "ellipsis":
-        return Ellipsis
-    if tag == "array":
-        import numpy as np
-
-        return np.asarray(inner, dtype=value["dtype"])
-    if tag == "dict":
-        return {k: _decode(v, nodes) for k, v in inner.items()}
-    return tuple(_decode(v, nodes) for v in inner)
-
-
-_OPS: dict[str, Callable[..., Array]] = {
-    name: fn for name in ops.__all__ if callable(fn := getattr(ops, name)) and hasattr(fn, "__wrapped__")
-}
-"""The operations that a model file may name."""
+def _made_by(node: Node) -> Any:
+    """The layer that makes a Node; another Node stands for itself."""
+    return node.call if isinstance(node.call, Layer) else node

@@ -62,8 +62,13 @@ def _find(root: Layer) -> Parts:
     trains: dict[str, bool] = {}
     number: dict[Layer, int] = {}
     places: list[int] = []
+    around: list[Layer] = []
 
     def visit(layer: Layer, own: tuple[str, ...], free: bool) -> None:
+        if layer in around:
+            raise ConfigurationError(
+                f"{layer.label} holds itself, directly or through a layer in it, as {'/'.join(own)!r}."
+            )
         places.append(number.setdefault(layer, len(number)))
         free = free and layer.trainable
         if layer in paths:
@@ -71,8 +76,10 @@ def _find(root: Layer) -> Parts:
             return
         paths[layer], keys[layer] = "/".join(own), own
         trains[paths[layer]] = free
+        around.append(layer)
         for name, child in layer.children.items():
             visit(child, (*own, name), free)
+        around.pop()
 
     visit(root, (), True)
     owners = [(own, layer) for layer, own in keys.items() if layer.specs or not own]
@@ -85,8 +92,8 @@ def layers_in(value: Any) -> Iterator[Layer]:
         for one in value:
             yield from layers_in(one)
     elif isinstance(value, dict):
-        for key in sorted(value, key=str):  # a file does not keep the order of a dict
-            yield from layers_in(value[key])
+        for one in value.values():
+            yield from layers_in(one)
     elif isinstance(value, Configured):
         if value.kind == "layer":
             yield value  # type: ignore[misc]

@@ -64,8 +64,7 @@ class _Recurrent(Layer, abstract=True):
         if self.go_backwards:
             x, mask = ops.flip(x, axis=1), None if mask is None else ops.flip(mask, axis=1)
         bias = w.bias if self.use_bias else ops.zeros_like(w.kernel[0])
-        wide = ops.broadcast_to(ops.zeros_like(w.recurrent_kernel[:1]), (x.shape[0], self.gates * self.units))
-        zeros = wide[:, : self.units]
+        zeros = _zeros(x, w.recurrent_kernel)[:, : self.units]
         start = (zeros,) * len(self.states) if initial_state is None else self._given(initial_state, zeros)
         outputs, states = self.run(x, start, w, bias, mask)
         result = outputs if self.return_sequences else states[0]
@@ -104,6 +103,12 @@ class _Recurrent(Layer, abstract=True):
             )
 
 
+@ops.op
+def _zeros(x: Array, kernel: Array) -> Array:
+    """A row of zeros, as wide as the kernel, for each row of x."""
+    return ops.broadcast_to(ops.zeros_like(kernel[:1]), (x.shape[0], kernel.shape[1]))
+
+
 class SimpleRNN(_Recurrent):
     """The fully connected recurrent network of Elman (1990).
 
@@ -130,7 +135,7 @@ class SimpleRNN(_Recurrent):
             h = g(z + h @ w.recurrent_kernel)
             return h, h
 
-        h, outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, start[0], mask)
+        h, outputs = ops.recurrence(cell, x, w.kernel, bias, start[0], mask)
         return outputs, (h,)
 
 
@@ -181,7 +186,7 @@ class LSTM(_Recurrent):
             h = o * g(c)
             return (h, c), h
 
-        (h, c), outputs = engines.of(x, w.kernel).recurrence(cell, x, w.kernel, bias, start, mask)
+        (h, c), outputs = ops.recurrence(cell, x, w.kernel, bias, start, mask)
         return outputs, (h, c)
 
 

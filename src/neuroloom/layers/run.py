@@ -12,13 +12,14 @@ import threading
 import warnings
 import weakref
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neuroloom import engines, tree
-from neuroloom.errors import ConfigurationError
+from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.layers.parts import Parts, parts_of
 from neuroloom.typing import Array, Key, Tree
 
@@ -35,7 +36,9 @@ class Weights(dict[str, Any]):
         try:
             value = self[name]
         except KeyError:
-            raise AttributeError(f"This layer has no weight {name!r}; it has {', '.join(self) or 'none'}.") from None
+            raise AttributeError(
+                f"This layer has no weight {name!r}; it has {', '.join(self) or _NO_WEIGHTS}."
+            ) from None
         return Weights(value) if type(value) is dict else value
 
 
@@ -110,6 +113,7 @@ class Run:
         self.building = self.shapes_only = False
         self.free: int | None = None  # the length that stands for a free one while building
         self.closed = False
+        self._open: list[Layer] = []  # that are being traced
         self._draws: dict[str, int] = {}
         self._masks: dict[int, tuple[Any, Any]] = {}
         self._own: dict[Layer, Weights] = {}
@@ -122,16 +126,33 @@ class Run:
 
     def apply(self, root: Layer, weights: Tree, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Any:
         """`root(*args, **kwargs)` with these weights, a tree by path."""
-        outer, here.run = here.run, self
-        before = self._root, self._parts, self._paths, self.trains, self._weights, self._own
-        parts = parts_of(root)
-        self._root, self._parts, self._weights, self._own = root, parts, weights, {}
-        self._paths, self.trains = parts.paths, parts.trains
+        before = self._enter(root, weights)
         try:
             return self.call(root, args, kwargs or {})
         finally:
-            here.run = outer
-            self._root, self._parts, self._paths, self.trains, self._weights, self._own = before
+            self._leave(before)
+
+    @contextmanager
+    def inside(self, root: Layer, weights: Tree) -> Iterator[None]:
+        """Inside, layers in `root` that are called have these weights."""
+        before = self._enter(root, weights)
+        try:
+            yield
+        finally:
+            self._leave(before)
+
+    def _enter(self, root: Layer, weights: Tree) -> tuple[Any, ...]:
+        parts = parts_of(root)
+        outer, here.run = here.run, self
+        before = outer, self._root, self._parts, self._paths, self.trains, self._weights, self._own
+        self._root, self._parts, self._weights, self._own = root, parts, weights, {}
+        self._paths, self.trains = parts.paths, parts.trains
+        return before
+
+    def _leave(self, before: tuple[Any, ...]) -> None:
+        for own in self._own.values():
+            own.clear()  # who keeps them beyond the computation has nothing
+        here.run, self._root, self._parts, self._paths, self.trains, self._weights, self._own = before
 
     def close(self) -> None:
         """Nothing can be drawn, updated or added any more."""
@@ -155,14 +176,29 @@ class Run:
                 finally:
                     self.training = outer
         path = self._paths[layer] if layer in self._paths else self.path_of(layer)
-        if self.building:
-            layer.build_for(args, kwargs)
+        if self.shapes_only:
+            return self._traced(layer, path, args, kwargs)
         if self._masks or layer.makes_mask or "mask" in kwargs:
             return self._masked(layer, path, args, kwargs)
         own = self._own[layer] if layer in self._own else self.own(layer)
         if layer._pure:
             return layer.call(own, args[0], Context(path=path, run=self), **kwargs)
         return layer.compute(own, args, kwargs, Context(path=path, run=self))
+
+    def _traced(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A call of which only shapes are asked for: here, once, what a layer does is checked."""
+        if layer in self._open:
+            raise ConfigurationError(f"{layer.label} calls itself in call(), which would never end.")
+        self._open.append(layer)
+        try:
+            if self.building:
+                layer.build_for(args, kwargs)
+            value = self._masked(layer, path, args, kwargs)
+        finally:
+            self._open.pop()
+        layer.check_result(value)
+        layer.check_kept()
+        return value
 
     def path_of(self, layer: Layer) -> str:
         """Where a layer is in the layer that runs.
@@ -290,6 +326,8 @@ class Run:
     def _masked(self, layer: Layer, path: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         x = args[0] if args else next(iter(kwargs.values()), None)
         mask = kwargs["mask"] if "mask" in kwargs else self.mask_of(x)
+        if "mask" in kwargs and layer.supports_masking:
+            _check_mask(layer, x, mask)
         kwargs = {name: value for name, value in kwargs.items() if name != "mask"}
         if mask is not None and layer.takes("mask"):
             kwargs["mask"] = mask
@@ -338,6 +376,7 @@ class _Here(threading.local):
 here = _Here()
 
 _NOTHING: dict[str, Any] = {}
+_NO_WEIGHTS = "none. They are there only while the layer computes; outside, read layer.weights"
 
 _remembered: dict[int, tuple[weakref.ref[Any], Any]] = {}
 """id -> the array and its mask, for arrays that a run has returned."""
@@ -348,6 +387,18 @@ _dropped: set[str] = set()
 def _forget(place: int, _: Any) -> None:
     """The array with this id is gone."""
     _remembered.pop(place, None)
+
+
+def _check_mask(layer: Layer, x: Any, mask: Any) -> None:
+    """Refuse a given mask that does not say of each step of x, or of its first axes, whether it counts."""
+    if mask is None or isinstance(mask, list | tuple | dict) or not hasattr(x, "shape"):
+        return
+    given, shape = tuple(getattr(mask, "shape", ())), tuple(x.shape)
+    if len(given) < 2 or given != shape[: len(given)]:
+        raise ShapeError(
+            f"{layer.label} expected a mask of shape {shape[:2]}, (batch, time), for x of shape {shape}, received "
+            f"{given}."
+        )
 
 
 def _say_dropped(layer: Layer) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neuroloom import engines
-from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.errors import ConfigurationError, DataError, ShapeError
 from neuroloom.layers.parts import copied
 from neuroloom.layers.run import here
 from neuroloom.typing import Array
@@ -85,10 +85,7 @@ class Variable:
                 )
             run.update(run.path_of(self.layer), self.name, value)
             return
-        shape = np.shape(value)
-        if shape != self.shape:
-            raise ShapeError(f"The weight {self.path!r} expected an array of shape {self.shape}, received {shape}.")
-        self.layer.assign_own({self.name: np.array(value, self.dtype)})
+        self.layer.assign_own({self.name: as_weight(self.path, value, self.shape, self.dtype)})
 
     def assign_add(self, value: Any) -> None:
         """Add to the value."""
@@ -116,6 +113,22 @@ class Variable:
 
     def __neg__(self) -> Array:
         return -self.value
+
+
+def as_weight(path: str, value: Any, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """A copy of a value, for a weight.
+
+    Raises:
+        ShapeError: it has another shape.
+        DataError: it has no numbers.
+    """
+    received = np.shape(value)
+    if received != shape:
+        raise ShapeError(f"The weight {path!r} expected an array of shape {shape}, received shape {received}.")
+    try:
+        return np.array(value, dtype)
+    except (TypeError, ValueError):
+        raise DataError(f"The weight {path!r} expected numbers, received {value!r:.60}.") from None
 
 
 def _inside(arrays: Any, name: str) -> Any:

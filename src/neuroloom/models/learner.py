@@ -12,7 +12,7 @@ from neuroloom.data.sources import as_arrays, check_finite, sample_count, train_
 from neuroloom.engines import Engine, Spec
 from neuroloom.errors import ConfigurationError, DataError, nearest
 from neuroloom.layers import Layer
-from neuroloom.layers.parts import Version, attribute_signature, copied, layers_in
+from neuroloom.layers.parts import Version, attribute_signature, copied, layers_in, specs_of
 from neuroloom.models.model import CheckedRows, Model, not_finite
 from neuroloom.ops import draws
 from neuroloom.training.batches import parts
@@ -168,10 +168,29 @@ class Learner(Model):
             moves = self._moves()
             made = Moves(self.network, moves, tuple(self._rules[move.name] for move in moves), self._like)
             found = traced(made, 2)
+            self._refuse_idle(found)
             if self._task is None or self._task.signature() != found.signature():
                 self._task = found  # type: ignore[assignment]
             self._task_version = Version.now
         return self._task
+
+    def _refuse_idle(self, made: Moves) -> None:
+        """A weight that no move trains and nobody has frozen is a mistake; so is a network without weights."""
+        for name, value in self.attributes().items():
+            inner = value.__layer__() if hasattr(type(value), "__layer__") else value
+            if inner is None or (isinstance(inner, Layer) and not inner.built):
+                raise ConfigurationError(
+                    f"No loss of {type(self).__name__} calls the network {name!r}, so nothing trains it. Call "
+                    f"nets.{name}(...) in a loss, or take it out."
+                )
+        trained = {path for number in range(len(made.moves)) for path in made.trained(number)}
+        free = [path for path, (_, trains) in specs_of(self.network).items() if trains]
+        idle = next((path.partition("/")[0] for path in free if path not in trained), None)
+        if idle is not None:
+            raise ConfigurationError(
+                f"No move of {type(self).__name__} trains the network {idle!r}. Add Move({idle!r}), name it in the "
+                f"trains=... of a move, or set its trainable = False."
+            )
 
     # ----------------------------------------------------------------------------------------------- training
 
@@ -258,7 +277,7 @@ class Learner(Model):
 
     def to_json(self) -> dict[str, Any]:
         with config.sharing():
-            made = {"class": type(self).__name__, "config": self.get_config()}
+            made = {"class": config.registered_name(type(self)), "config": self.get_config()}
         if self._like is not None:
             made["like"] = tree.map(lambda spec: [list(spec.shape[1:]), spec.dtype], self._like)
         return made

@@ -9,7 +9,9 @@ model.fit(x, y, epochs=10)
 
 from __future__ import annotations
 
+import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,7 +26,7 @@ from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Network
 from neuroloom.layers.parts import Version, specs_of
 from neuroloom.layers.run import FiniteRun
-from neuroloom.models.structure import Structure, _copy
+from neuroloom.models.structure import Structure
 from neuroloom.optimizers import SGD
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
@@ -33,7 +35,7 @@ from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.training.history import format_logs
 from neuroloom.training.rows import class_weighted, make_rows, unread_rows
 from neuroloom.training.speeds import fastest, hint
-from neuroloom.training.state import BESIDE, TrainState, check_slots, numbers_of, without_weights
+from neuroloom.training.state import BESIDE, TrainState, check_slots, copied, numbers_of, without_weights
 from neuroloom.training.step import inputs_of
 from neuroloom.typing import Array, Tree
 
@@ -79,12 +81,22 @@ class Model(Structure):
     stop_training = False
     history: History | None = None
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "compute_loss" in cls.__dict__:
+            _check_compute_loss(cls)
+
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None) -> None:
         if inputs is None and outputs is None and type(self).call is not Model.call:
             self._network = None
             self._begin(name)
             self._write()
             return
+        if inputs is None and outputs is None:
+            raise ConfigurationError(
+                f"{type(self).__name__} expected inputs and outputs, as in Model(x, y), or a class that defines "
+                f"call(self, inputs)."
+            )
         self._network = Network(inputs=inputs, outputs=outputs, name=name)
         self._begin(name)
 
@@ -92,12 +104,34 @@ class Model(Structure):
         """What a class of your own computes with the layers that it made in `__init__`."""
         return self(inputs, training=training, mask=mask)
 
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Array:
+        """What training makes small: the compiled loss, penalties and added losses. For classes of your own to define.
+
+        It runs inside the compiled step, in `evaluate` too, so it uses the functions of `neuroloom.ops`, and may call
+        the model's layers. What it returns, a scalar, is all that is trained: `super().compute_loss(...)` has the
+        compiled loss in it. The loss given to `compile` says which `y` fits.
+
+        Args:
+            x, y, y_pred: a batch, in the structure of the model's inputs and outputs.
+            sample_weight: (batch,), or None.
+            training: whether a step of training asks.
+        """
+        if self._compiled_loss is None:
+            raise ConfigurationError(
+                "compute_loss runs inside a step of fit or evaluate. Call a loss of neuroloom.losses on arrays instead."
+            )
+        return self._compiled_loss(y, y_pred, sample_weight)
+
     def _begin(self, name: str | None) -> None:
         super()._begin(name)
+        self._compiled_loss: Callable[[Any, Any, Any], Array] | None = None
         self.stop_training = False
         self.history = None
         self._plan: Plan | None = None
         self._forget_training()
+        self._frame = frozenset((*vars(self), "_network", "_chain", "_frame", "_arguments"))
 
     def _forget_training(self) -> None:
         self._loaded = False  # whether a file said how it is compiled, and no training has told so yet
@@ -174,6 +208,8 @@ class Model(Structure):
     def _make_task(self) -> Task:
         if self._task is None or self._task_version != Version.now:
             task = self._compiled().task(self.network)
+            if type(self).compute_loss is not Model.compute_loss:
+                task = replace(task, model=self)
             if self._task is None or self._task.signature() != task.signature():
                 self._task = task
             self._task_version = Version.now
@@ -218,8 +254,8 @@ class Model(Structure):
         True
         """
         self._draw()
-        params, frozen = ({path: _copy(a) for path, a in part.items()} for part in self._split(None))
-        slots, step = tree.map(_copy, self._state.slots), int(self._state.step)
+        params, frozen = ({path: copied(a) for path, a in part.items()} for part in self._split(None))
+        slots, step = tree.map(copied, self._state.slots), int(self._state.step)
         return replace(self._state, params=params, frozen=frozen, slots=slots, step=step)
 
     @state.setter
@@ -325,6 +361,7 @@ class Model(Structure):
             if verbose:
                 self._say_fresh_optimizer()
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
+            self._warn_of_nothing(state)
             course.frequency = frequency
             return self._run(course, state, range(first, last))
 
@@ -337,6 +374,14 @@ class Model(Structure):
         finally:
             self.history, self._replaced = history, True
         return history
+
+    def _warn_of_nothing(self, state: Tree) -> None:
+        if not state["params"] and state["frozen"]:
+            warnings.warn(
+                f"{type(self).__name__} has weights, but all of them are frozen: fit trains nothing. Set "
+                f"trainable = True on the model or on layers of it.",
+                stacklevel=4,
+            )
 
     def _say_fresh_optimizer(self) -> None:
         """Once after loading: what the file does not hold."""
@@ -615,7 +660,7 @@ class Model(Structure):
         """
         path = _checked("path", path, config.File())
         record = {"model": self.to_json(), "compile": self._compile_json(), "extra": extra or {}}
-        weights = dict(self.weights)
+        weights = dict(self.weights.items())
         if _checked("training", training, config.Flag()):
             state = self.state
             record["training"], weights = state.record(), {**weights, **state.arrays()}
@@ -626,7 +671,7 @@ class Model(Structure):
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write the weights alone, by path."""
-        files.write(_checked("path", path, config.File()), self.weights, {})
+        files.write(_checked("path", path, config.File()), dict(self.weights.items()), {})
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Read weights that `save` or `save_weights` wrote for the same structure."""
@@ -656,6 +701,17 @@ class Model(Structure):
     def _expected(self) -> dict[str, tuple[str, tuple[int, ...]]]:
         """The dtypes and shapes of the weights in a file."""
         return {path: (w.dtype, tuple(w.shape)) for path, (w, _) in specs_of(self.network).items()}
+
+
+def _check_compute_loss(cls: type[Model]) -> None:
+    names = ("x", "y", "y_pred", "sample_weight", "training")
+    try:
+        inspect.signature(cls.__dict__["compute_loss"]).bind(None, **dict.fromkeys(names))
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{cls.__name__}.compute_loss expected the arguments (self, x, y, y_pred, sample_weight, training): "
+            f"{error}."
+        ) from None
 
 
 def not_finite(engine: Engine, arrays: Mapping[str, Array]) -> str | None:

@@ -47,6 +47,8 @@ class Sequential(Model):
         if isinstance(layer, Node):
             if chain:
                 raise ConfigurationError("Input comes first in a Sequential.")
+        elif layer is self:
+            raise ConfigurationError("A Sequential cannot be a layer of itself.")
         elif not isinstance(layer, Layer | Model):
             hint = f" Write {layer.__name__}(...)." if isinstance(layer, type) else ""
             raise ConfigurationError(f"Sequential expected a layer, received {layer!r}.{hint}")

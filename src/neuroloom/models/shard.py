@@ -18,6 +18,7 @@ from neuroloom.training import Runner, Task
 from neuroloom.training.lifting import parted, without
 from neuroloom.training.loop import Chunk
 from neuroloom.training.population import IndexFeed, test_step, train_step
+from neuroloom.training.state import copied
 from neuroloom.typing import Array, Tree
 
 Logs = dict[str, float]
@@ -214,7 +215,7 @@ class Shard:
         host, every = engines.load("numpy"), []
         params = tree.map(self.engine.to_numpy, params)
         for i, model in enumerate(self.models):
-            own, kept = tree.map(lambda a: a[i], params), tree.map(_on_host, model._state.slots)  # noqa: B023
+            own, kept = tree.map(lambda a: a[i], params), tree.map(copied, model._state.slots)  # noqa: B023
             every.append(self.task.slots(own, kept, host))
         return tree.map(lambda *slots: self._stacked(slots), *every)
 
@@ -232,7 +233,3 @@ class Shard:
     def _stacked(self, arrays: Sequence[Any]) -> Any:
         """Arrays of any engine with a new first axis, on this one."""
         return self.engine.asarray(np.stack([np.asarray(engines.of(a).to_numpy(a)) for a in arrays]))
-
-
-def _on_host(array: Array) -> np.ndarray:
-    return engines.of(array).to_numpy(array)

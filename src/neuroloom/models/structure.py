@@ -15,11 +15,10 @@ from neuroloom.layers import Input, Layer, Network
 from neuroloom.layers.base import show_shape
 from neuroloom.layers.parts import copied, layers_in, specs_of
 from neuroloom.layers.run import here
-from neuroloom.layers.variables import Variables
+from neuroloom.layers.variables import Variables, as_weight
 from neuroloom.models.written import WrittenNetwork, inputs_like
 from neuroloom.ops.graph import Node, has_node
 from neuroloom.summary import Summary
-from neuroloom.typing import Array
 
 ELSEWHERE = {
     "predict_classes": "Write predict(x).argmax(-1), or predict(x) > 0.5 for one sigmoid unit.",
@@ -70,12 +69,25 @@ class Structure:
         if "__init__" in cls.__dict__:
             config.keep_arguments(cls, cls.__dict__["__init__"])
 
+    @classmethod
+    def register_as(cls, name: str) -> None:
+        """Let files know the class by this name."""
+        config.take_name(CLASSES, name, cls)
+        cls.registered_name = name  # type: ignore[attr-defined]
+
     def __getattr__(self, name: str) -> Any:
+        if name in ("_network", "_body") and "_seed" not in vars(self):
+            raise ConfigurationError(f"{type(self).__name__}.__init__ must call super().__init__(**kwargs) first.")
         raise self._no_attribute(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_") and not hasattr(type(self), name) and _is_ours(type(self)):
             raise self._no_attribute(name)
+        if not name.startswith("_") and here.run is not None and next(layers_in(value), None) is not None:
+            raise ConfigurationError(
+                f"{type(self).__name__} is given a layer as self.{name} while it computes; it would be a new one at "
+                f"every call. Make it in __init__."
+            )
         super().__setattr__(name, value)
 
     def _no_attribute(self, name: str) -> AttributeError:
@@ -108,8 +120,7 @@ class Structure:
         for name in ("name", "_seed", "_trainable", "_frame", "_chain", "_network", "_body"):
             if name in vars(self):
                 vars(made)[name] = copied(vars(self)[name], memo, number)
-        if self._body is not None:
-            vars(made).update({name: copied(value, memo, number) for name, value in self.attributes().items()})
+        vars(made).update({name: copied(value, memo, number) for name, value in self.attributes().items()})
         return made
 
     # ---------------------------------------------------------------------------------------------- structure
@@ -237,42 +248,36 @@ class Structure:
     # ------------------------------------------------------------------------------------------------ weights
 
     @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """Copies of all weights by path, such as 'encoder/dense_1/kernel'."""
-        self._draw()
-        arrays = dict(tree.items(self.network.arrays()))  # jax returns dicts with sorted keys
-        return {path: _copy(arrays[path]) for path in specs_of(self.network)}
+    def weights(self) -> Variables:
+        """All weights as objects, in Keras's order, with a path, a shape and a value that can be assigned.
 
-    @property
-    def trainable_weights(self) -> dict[str, np.ndarray]:
-        """Copies of the weights that training changes, by path."""
-        trained = specs_of(self.network)
-        return {path: array for path, array in self.weights.items() if trained[path][1]}
-
-    @property
-    def variables(self) -> Variables:
-        """All weights as objects, with a path, a shape and a value that can be assigned."""
+        `weights["dense/kernel"]` is a copy of the value of one, `weights.items()` all pairs of path and copy.
+        """
         self._draw()
         return self.network.weights
 
     @property
-    def trainable_variables(self) -> Variables:
+    def trainable_weights(self) -> Variables:
         """Those that training changes."""
         self._draw()
         return self.network.trainable_weights
 
     @property
-    def non_trainable_variables(self) -> Variables:
+    def non_trainable_weights(self) -> Variables:
         """Those that training with gradients does not change."""
         self._draw()
         return self.network.non_trainable_weights
 
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in the order of `weights`."""
-        return list(self.weights.values())
+        return self.weights.values()
 
     def set_weights(self, weights: Sequence[Any] | Mapping[str, Any]) -> None:
-        """Replace all weights, given by path or in the order of `weights`.
+        """Replace all weights, given in the order of `weights`, or by path in a dict.
 
         Raises:
             ShapeError: another number of weights, another path or another shape.
@@ -282,18 +287,16 @@ class Structure:
                 f"set_weights expected a list of arrays, as get_weights gives them, or a dict of them by path, "
                 f"received {weights!r:.60}."
             )
-        self._draw()
-        specs = specs_of(self.network)
-        shapes = {path: w.shape for path, (w, _) in specs.items()}
+        shapes = {variable.path: variable.shape for variable in self.weights}
         given = dict(weights) if isinstance(weights, Mapping) else self._by_order(list(weights), shapes)
         for path in given:
             if path not in shapes:
                 raise ShapeError(f"The model has no weight {path!r}. {nearest(path, shapes)}")
         for path, shape in shapes.items():
-            if path not in given or np.shape(given[path]) != tuple(shape):
-                received = f"shape {np.shape(given[path])}" if path in given else "nothing"
-                raise ShapeError(f"The weight {path!r} expected an array of shape {tuple(shape)}, received {received}.")
-        arrays = {path: np.array(given[path], specs[path][0].dtype) for path in shapes}
+            if path not in given:
+                raise ShapeError(f"The weight {path!r} expected an array of shape {shape}, received nothing.")
+        specs = specs_of(self.network)
+        arrays = {path: as_weight(path, given[path], shape, specs[path][0].dtype) for path, shape in shapes.items()}
         self.network.assign(tree.from_items(list(arrays.items())))
         self._replaced = True
 
@@ -306,13 +309,16 @@ class Structure:
         """Number of numbers in all weights."""
         return self.network.count_params()
 
-    def summary(self, print_fn: Callable[[str], Any] | None = None) -> Summary:
+    def summary(self, print_fn: Callable[[str], Any] | None = None, expand_nested: bool = False) -> Summary:
         """Print a table of the layers: output shape, number of parameters, memory; and return it.
 
         Args:
             print_fn: what to print with, line by line; by default the terminal gets a table in colour.
+            expand_nested: whether layers in layers, and in models, have rows too, indented below the one that holds
+                them. The row of that one counts their parameters as well.
         """
-        table = Summary(self.network, self.name or type(self).__name__)
+        nested = config.checked("expand_nested", expand_nested, config.Flag())
+        table = Summary(self.network, self.name or type(self).__name__, self._body, nested)
         table.show(print_fn)
         return table
 
@@ -329,6 +335,10 @@ class Structure:
         """A model of the structure that `get_config` returned, with fresh weights."""
         if cls.call_arguments:
             return cls(**{name: config.from_json(value) for name, value in structure.items()})
+        if not isinstance(structure, dict) or "network" not in structure:
+            raise ConfigurationError(
+                f"{cls.__name__}.from_config expected what get_config returned, received {structure!r:.60}."
+            )
         model = cls.__new__(cls)
         model._network = Network.from_config(structure["network"])
         model._begin(model._network.name)
@@ -348,7 +358,7 @@ class Structure:
 
     def to_json(self) -> dict[str, Any]:
         """What a model file keeps of the structure."""
-        made = {"class": type(self).__name__, "config": config.to_json(self.get_config())}
+        made = {"class": config.registered_name(type(self)), "config": config.config_json(self.get_config())}
         if self._body is not None:
             made["inputs"] = tree.map(lambda node: [list(node.shape[1:]), node.dtype], {"x": self.network.inputs})
         return made
@@ -387,10 +397,6 @@ def _typed(inputs: Any, x: Any) -> Any:
 def _is_ours(cls: type) -> bool:
     """Whether a class is the library's, and not a user's own."""
     return cls.__module__.partition(".")[0] == __name__.partition(".")[0]
-
-
-def _copy(array: Array) -> np.ndarray:
-    return np.array(engines.of(array).to_numpy(array))
 
 
 def _shown(shape: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from neuroloom import tree
 from neuroloom.data.sources import as_arrays
 from neuroloom.layers import Input, Layer
+from neuroloom.layers.base import check_fits
 from neuroloom.layers.parts import attribute_signature, layers_in, named
 from neuroloom.layers.run import Context, Weights
 from neuroloom.ops.graph import Node
@@ -42,7 +43,7 @@ class WrittenNetwork(Layer, abstract=True):
         return self.model.call(*args, **kwargs)
 
     def _check_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """What `call` takes, Python checks."""
+        check_fits(self.label, type(self.model).call, args, kwargs)
 
     def takes(self, name: str) -> bool:  # type: ignore[override]
         return name in type(self.model).call_arguments

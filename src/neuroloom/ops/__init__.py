@@ -67,6 +67,7 @@ from neuroloom.ops.array import (
     zeros_like,
 )
 from neuroloom.ops.graph import Node, op
+from neuroloom.ops.loops import recurrence, scan
 from neuroloom.ops.nn import (
     affine,
     average_pool,
@@ -108,6 +109,7 @@ __all__ = [
     "affine", "average_pool", "binary_crossentropy", "conv", "dropout", "elu", "erf", "gather", "gelu",
     "hard_sigmoid", "leaky_relu", "log_softmax", "lstm", "max_pool", "one_hot", "pad", "pick", "relu",
     "resolve_windows", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "stop_gradient", "top_k",
+    "recurrence", "scan",
 ]  # fmt: skip
 
 public(__name__)

@@ -82,7 +82,6 @@ argsort = _standard("argsort", "Positions that sort along `axis`.")
 sort = _standard("sort", "Sorted along `axis`.")
 cumulative_sum = _standard("cumulative_sum", "Running sum along `axis`.")
 
-reshape = _standard("reshape", "The same elements in another shape; -1 stands for the length that fits.")
 permute_dims = _standard("permute_dims", "Axes in another order.")
 moveaxis = _standard("moveaxis", "Axis `source` moved to `destination`.")
 expand_dims = _standard("expand_dims", "A new axis of length 1 at `axis`.")
@@ -92,6 +91,19 @@ roll = _standard("roll", "Shifted cyclically along `axis`.")
 broadcast_to = _standard("broadcast_to", "Repeated to a larger shape.")
 zeros_like = _standard("zeros_like", "Zeros of the same shape and dtype.")
 ones_like = _standard("ones_like", "Ones of the same shape and dtype.")
+
+
+@op
+def reshape(x: Array, shape: Any) -> Array:
+    """The same elements in another shape; -1 stands for the length that fits, None for that of x's axis of the place.
+
+    >>> import numpy as np
+    >>> reshape(np.zeros((5, 2, 3)), (None, 6)).shape
+    (5, 6)
+    """
+    if isinstance(shape, tuple) and None in shape:
+        shape = tuple(x.shape[i] if n is None else n for i, n in enumerate(shape))
+    return engines.of(x).xp.reshape(x, shape)
 
 
 @op

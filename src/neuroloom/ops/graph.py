@@ -116,6 +116,10 @@ class Recorder:
         """The Node of a call."""
         return Node(call, args, kwargs, shape=shape, dtype=dtype)
 
+    def scan(self, step: Callable[..., Any], start: Tree, xs: Tree) -> tuple[Tree, Tree]:
+        """`ops.scan` on Nodes."""
+        raise NotImplementedError  # set by ops.loops, which knows how a step is recorded
+
 
 PLAIN = Recorder()
 
@@ -203,16 +207,33 @@ def record(
         weights: a tree of Specs.
     """
     args, kwargs = tree.map(_constant, args), tree.map(_constant, kwargs)
-    recorders = [leaf.recorder for leaf in tree.leaves([args, kwargs]) if isinstance(leaf, Node)]
-    recorder = next((r for r in recorders if r is not PLAIN), PLAIN)
+    recorder = of_nodes([args, kwargs])
     made = recorder.infer(call, args, kwargs, compute, weights)
-    if isinstance(made, tuple | list):
-        whole = recorder.node(call, args, kwargs, (), "tuple")
-        return tuple(recorder.node(select, (whole, i), {}, s.shape, s.dtype) for i, s in enumerate(made))
+    if isinstance(made, tuple | list | dict):
+        return parts(recorder, recorder.node(call, args, kwargs, (), "tuple"), made)
     return recorder.node(call, args, kwargs, made.shape, made.dtype)
 
 
-def select(values: Sequence[Any], index: int) -> Any:
+def of_nodes(value: Tree) -> Recorder:
+    """What makes the Nodes of calls that use those in a tree."""
+    recorders = [leaf.recorder for leaf in tree.leaves(value) if isinstance(leaf, Node)]
+    return next((r for r in recorders if r is not PLAIN), PLAIN)
+
+
+def parts(recorder: Recorder, whole: Node, made: Any) -> Any:
+    """A Node for each of several results of a call, in their structure."""
+
+    def part(index: Any, inner: Any) -> Any:
+        if isinstance(inner, tuple | list | dict):
+            return parts(recorder, recorder.node(select, (whole, index), {}, (), "tuple"), inner)
+        return None if inner is None else recorder.node(select, (whole, index), {}, inner.shape, inner.dtype)
+
+    if isinstance(made, dict):
+        return {name: part(name, inner) for name, inner in made.items()}
+    return type(made)(part(i, inner) for i, inner in enumerate(made))
+
+
+def select(values: Any, index: Any) -> Any:
     """One of several results of a call."""
     return values[index]
 
@@ -248,7 +269,7 @@ def _infer(call: Any, args: Any, kwargs: Any, compute: Callable[..., Any], weigh
         return compute(*weights, *fill(args), **fill(kwargs))
 
     def probe(lengths: tuple[int, int]) -> Tree:
-        specs = [Spec(_fix(node.shape, lengths), node.dtype) for node in nodes]
+        specs = [Spec(fixed(node.shape, lengths), node.dtype) for node in nodes]
         try:
             return engines.current().abstract(run, specs, *extra)
         except NeuroloomError:
@@ -275,7 +296,8 @@ def substitute(value_of: dict[Node, Any], value: Any) -> Any:
     return value
 
 
-def _fix(shape: Shape, lengths: tuple[int, int]) -> tuple[int, ...]:
+def fixed(shape: Shape, lengths: tuple[int, int]) -> tuple[int, ...]:
+    """A shape whose free lengths, of the first axis and of others, are these."""
     return tuple(lengths[min(i, 1)] if n is None else n for i, n in enumerate(shape))
 
 

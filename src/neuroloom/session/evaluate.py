@@ -180,7 +180,7 @@ class Part:
         first = len(graph.tensors)
         self.outputs = make()
         self.inputs = inputs
-        ends = _tensors(self.outputs)
+        ends = tree.leaves([self.outputs])
         made = set(graph.tensors[first:])
         self.order = [n for n in needed(ends, inputs) if n in made and n.call is not None]  # constants are captured
         inside = {*self.order, *inputs}
@@ -189,9 +189,3 @@ class Part:
         self.captured = list(dict.fromkeys(n for n in outer if not isinstance(n, Variable)))
         self.read, self.written = variables_of(self.order)
         self.read += [n for n in ends if isinstance(n, Variable)]
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    if isinstance(value, Node):
-        return [value]  # type: ignore[list-item]
-    return [n for part in value for n in _tensors(part)]

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from neuroloom import ops, tree
+from neuroloom.engines import Spec
 from neuroloom.errors import GraphError
 from neuroloom.ops import draws
 from neuroloom.ops.graph import select
+from neuroloom.ops.loops import check_state, row_of
 from neuroloom.session.evaluate import Part, Run, Special, special
 from neuroloom.session.functions import convert_to_tensor
-from neuroloom.session.graph import Tensor
+from neuroloom.session.graph import Graph, Tensor
 
 
 class _Parts(Special):
@@ -104,23 +106,31 @@ class While(_Parts):
 
 
 class Scan(_Parts):
-    """A part that is repeated along the first axis of a value: (states..., x) -> (states..., output)."""
+    """A part that is repeated along the first axis of values: (states..., xs...) -> (states..., outputs...).
+
+    Args:
+        states: the number of states.
+    """
 
     label = "scan"
 
+    def __init__(self, body: Part, states: int) -> None:
+        super().__init__(body)
+        self.states = states
+
     def apply(self, run: Run, node: Tensor) -> Any:
         (body,) = self.parts
-        xs, *first = [run.values[n] for n in node.args[0][: len(body.inputs)]]
+        given = [run.values[n] for n in node.args[0][: len(body.inputs)]]
 
-        def step(carry: Any, x: Any) -> Any:
+        def step(carry: Any, xs: Any) -> Any:
             values, i, before = carry
-            (*new, output), wrong = self.outputs(run, body, [*values, x], i)
-            return (new, i + 1, _first(before, wrong)), output
+            found, wrong = self.outputs(run, body, [*values, *xs], i)
+            return (found[: self.states], i + 1, _first(before, wrong)), found[self.states :]
 
-        start = first, run.engine.asarray(0, "int32"), _nothing(run)
-        (last, _, wrong), outputs = run.engine.scan(step, start, xs)
+        start = given[: self.states], run.engine.asarray(0, "int32"), _nothing(run)
+        (last, _, wrong), outputs = run.engine.scan(step, start, given[self.states :])
         run.note(wrong)
-        return (*last, outputs)
+        return (*last, *outputs)
 
 
 def _nothing(run: Run) -> Any:
@@ -172,12 +182,25 @@ def while_loop(
     return found if len(found) > 1 else found[0]
 
 
-def scan_part(body: Part, xs: Tensor, first: Sequence[Tensor], outputs: Sequence[Tensor], name: str) -> list[Tensor]:
-    """Tensors for the last states and the stacked output of a Scan; `outputs` show their shapes and dtypes."""
-    return _results(xs.graph, name, Scan(body), [xs, *first], outputs)
+def _scan(graph: Graph, step: Callable[..., Any], start: Any, xs: Any) -> Any:
+    """`ops.scan` of Tensors."""
+    start, xs = (tree.map(convert_to_tensor, values) for values in (start, xs))
+    state = tree.map(lambda s: _input(s, "scan/state", s.shape), start)
+    row = tree.map(lambda x: _input(x, "scan/x", row_of(x)), xs)
+    body = Part(graph, lambda: tree.map(convert_to_tensor, list(step(state, row))), tuple(tree.leaves([state, row])))
+    after, output = body.outputs
+    check_state(state, after)
+    first, rows = tree.leaves([start]), tree.leaves([xs])
+    length = rows[0].shape[0]
+    stacked = [Spec((length, *t.shape), t.dtype) for t in tree.leaves([output])]
+    found = _results(graph, "scan", Scan(body, len(first)), [*first, *rows], [*first, *stacked])
+    return _like(start, found[: len(first)]), _like(output, found[len(first) :])
 
 
-def _results(graph: Any, name: str, call: _Parts, given: Sequence[Tensor], like: Sequence[Tensor]) -> list[Tensor]:
+Graph.scan = _scan  # type: ignore[method-assign, assignment]
+
+
+def _results(graph: Any, name: str, call: _Parts, given: Sequence[Tensor], like: Sequence[Any]) -> list[Tensor]:
     node = special(graph, name, call, ([*given, *call.captured],), (), "tuple")
     return [Tensor(graph, f"{name}/part", select, (node, i), {}, t.shape, t.dtype) for i, t in enumerate(like)]
 
@@ -190,6 +213,6 @@ def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _like(structure: Any, leaves: list[Tensor]) -> Any:
+def _like(structure: Any, leaves: Sequence[Tensor]) -> Any:
     parts = iter(leaves)
     return tree.map(lambda _: next(parts), structure)

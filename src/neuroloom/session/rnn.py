@@ -7,10 +7,7 @@ from typing import Any
 
 from neuroloom import ops, tree
 from neuroloom.errors import GraphError
-from neuroloom.session.evaluate import Part
-from neuroloom.session.flow import scan_part
 from neuroloom.session.functions import cast, concat, convert_to_tensor, transpose, where, zeros_like
-from neuroloom.session.graph import Tensor
 from neuroloom.session.scopes import get_variable, variable_scope
 
 
@@ -138,48 +135,16 @@ def dynamic_rnn(
         raise GraphError(f"dynamic_rnn expected inputs (batch, time, features), received {inputs!r}.")
     xs = inputs if time_major else transpose(inputs, (1, 0, 2))
     state = cell.zero_state(xs[0]) if initial_state is None else initial_state
-    first = tree.leaves(state)
-    counter = cast(first[0][:, 0] * 0, "int32")  # (batch,), the number of the step
-    body = _body(cell, xs, state, counter, sequence_length)
-    *last, _, outputs = scan_part(body, xs, [*first, counter], [*first, counter, _stacked(xs, body)], "rnn")
-    outputs = outputs if time_major else transpose(outputs, (1, 0, 2))
-    return outputs, _like(state, last)
+    counter = cast(tree.first(state)[:, 0] * 0, "int32")  # (batch,), the number of the step
 
-
-def _like(state: Any, leaves: Sequence[Any]) -> Any:
-    parts = iter(leaves)
-    return tree.map(lambda _: next(parts), state)
-
-
-def _stacked(xs: Tensor, body: Part) -> Tensor:
-    output = body.outputs[-1]
-    return _Shape((xs.shape[0], *output.shape), output.dtype)  # type: ignore[return-value]
-
-
-class _Shape:
-    """A shape and a dtype."""
-
-    def __init__(self, shape: Any, dtype: str) -> None:
-        self.shape, self.dtype = shape, dtype
-
-
-def _body(cell: Any, xs: Tensor, state: Any, counter: Any, lengths: Any) -> Part:
-    """One step as a part of the graph: (states, counter, x) -> (states, counter, output)."""
-    graph = xs.graph
-
-    def inner(like: Tensor, shape: Any) -> Any:
-        return Tensor(graph, "rnn/step", None, (), {}, shape, like.dtype)
-
-    states = [inner(t, t.shape) for t in tree.leaves(state)]
-    count, x = inner(counter, counter.shape), inner(xs, xs.shape[1:])
-
-    def make() -> list[Any]:
-        output, after = cell(x, _like(state, states))
-        new = tree.leaves(after)
-        if lengths is not None:
-            live = ops.expand_dims(count < convert_to_tensor(lengths), axis=1)
-            new = [where(live, a, b) for a, b in zip(new, states, strict=True)]
+    def step(carry: Any, x: Any) -> Any:
+        before, count = carry
+        output, after = cell(x, before)
+        if sequence_length is not None:
+            live = ops.expand_dims(count < convert_to_tensor(sequence_length), axis=1)
+            after = tree.map(lambda new, old: where(live, new, old), after, before)
             output = where(live, output, zeros_like(output))
-        return [*new, count + 1, output]
+        return (after, count + 1), output
 
-    return Part(graph, make, (*states, count, x))
+    (last, _), outputs = ops.scan(step, (state, counter), xs)
+    return outputs if time_major else transpose(outputs, (1, 0, 2)), last

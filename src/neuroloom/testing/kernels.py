@@ -146,23 +146,6 @@ def _ties(engine: Engine) -> None:
     close(engine, found, np.full((1, 1, 1), np.nan))
 
 
-@CHECKS.add("recurrence")
-def _recurrence(engine: Engine) -> None:
-    for mask in (None, MASK):
-
-        def fn(e: Any, x: Array, u: Array, w: Array, b: Array, mask: Any = mask) -> Any:
-            def cell(h: Array, z: Array) -> Any:
-                h = e.xp.tanh(z + h @ u)
-                return h, h
-
-            given = None if mask is None else engine.asarray(mask)
-            return e.recurrence(cell, x, w, b, engine.xp.zeros_like(x[:, 0, :2]), given)
-
-        args = SEQUENCES, drawn(2, 2), drawn(4, 2), drawn(2)
-        close(engine, fn(engine, *put(engine, args)), fn(plain(engine), *put(engine, args)))
-        check_gradients(engine, functools.partial(fn, engine), *args)
-
-
 # ------------------------------------------------------------------------------------------ sums and logs
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from neuroloom import engines, ops, regularizers, tree
+from neuroloom import config, engines, ops, regularizers, tree
 from neuroloom.engines import Engine, Spec
 from neuroloom.errors import ConfigurationError
 from neuroloom.layers import Context, Layer, Run
@@ -42,6 +42,9 @@ class Move:
     trains: tuple[str, ...] | str | None = None
     loss: str | None = None
     times: int = 1
+
+    def __post_init__(self) -> None:
+        config.checked("times", self.times, config.Integer(1))
 
     @property
     def networks(self) -> tuple[str, ...]:
@@ -310,6 +313,8 @@ def checked(given: Any, method: str) -> tuple[Array, dict[str, Array]]:
         ConfigurationError: they are not.
     """
     total, logs = given if isinstance(given, tuple) and len(given) == 2 else (given, {})
+    if hasattr(total, "dtype") and "float" not in str(total.dtype):
+        raise ConfigurationError(f"{method} expected to return a scalar of floats, received {total.dtype}.")
     if not hasattr(total, "shape") or tuple(total.shape):
         received = f"an array of shape {tuple(total.shape)}" if hasattr(total, "shape") else repr(total)
         raise ConfigurationError(

@@ -9,7 +9,8 @@ from typing import Any
 from neuroloom import config, losses, metrics, optimizers, tree
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.layers import Network
-from neuroloom.ops.graph import Node
+from neuroloom.layers.parts import free_name
+from neuroloom.ops.graph import Node, select
 from neuroloom.optimizers import Optimizer
 from neuroloom.training.step import Target, Task
 
@@ -84,8 +85,10 @@ def output_names(network: Network) -> list[str]:
         return list(network.outputs)
     names: list[str] = []
     for node in tree.leaves(network.outputs):
+        while node.call is select:
+            node = node.args[0]
         base: str = network.names.get(node.call) or str(getattr(node.call, "__name__", "output"))
-        names.append(base if base not in names else f"{base}_{names.count(base)}")
+        names.append(free_name(base, set(names)))
     return names
 
 

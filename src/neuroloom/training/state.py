@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neuroloom import tree
+from neuroloom import engines, tree
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError, nearest
 from neuroloom.optimizers import Optimizer
@@ -102,6 +102,11 @@ def check_slots(expected: Tree, given: Tree) -> None:
                 f"The optimizer's {path!r} expected an array of shape {tuple(wanted[path].shape)}, received "
                 f"{np.shape(found[path])}."
             )
+
+
+def copied(array: Array) -> np.ndarray:
+    """An array of any engine as one of NumPy that nobody else holds."""
+    return np.array(engines.of(array).to_numpy(array))
 
 
 def without_weights(state: TrainState) -> TrainState:

@@ -16,8 +16,9 @@ from typing import Any
 
 from neuroloom import activations, config, engines, ops, regularizers, tree
 from neuroloom.engines import Engine
+from neuroloom.errors import ConfigurationError
 from neuroloom.layers import Layer, Network, Run
-from neuroloom.layers.parts import copied, signature_of, specs_of
+from neuroloom.layers.parts import attribute_signature, copied, signature_of, specs_of
 from neuroloom.losses import Loss, reduce
 from neuroloom.metrics import Metric
 from neuroloom.ops.graph import Node
@@ -54,7 +55,8 @@ class Task:
     """A network, one Target per output, and the optimizer.
 
     `endings` names, per output, the activation that the network leaves to the loss (see `detached`). In `precision`
-    the layers compute while they learn; weights, losses, metrics and updates are float32 throughout.
+    the layers compute while they learn; weights, losses, metrics and updates are float32 throughout. `model` is there
+    where its class has a `compute_loss` of its own.
     """
 
     network: Network
@@ -62,6 +64,7 @@ class Task:
     optimizer: Optimizer | None = None
     endings: tuple[str | None, ...] = ()
     precision: str = "float32"
+    model: Any = None
 
     def signature(self) -> Any:
         """The key of its compiled programs: equal for tasks of equal structure."""
@@ -69,11 +72,16 @@ class Task:
         if optimizer is not None and not isinstance(optimizer.learning_rate, Schedule):
             optimizer = replace(optimizer, learning_rate=1.0)  # the rate is part of the state, not of the program
         optimizer = optimizer and optimizer.signature()
-        return signature_of(self.network), tuple(t.signature() for t in self.targets), optimizer, self.precision
+        own = self.model and (type(self.model), attribute_signature(self.model.attributes()))
+        return signature_of(self.network), tuple(t.signature() for t in self.targets), optimizer, self.precision, own
 
     def detached(self) -> Task:
         """A copy that holds no weights, for compiled programs to keep; outputs in logits form where losses want it."""
-        network, endings = _with_logits(copied(self.network, {}), self.targets)
+        memo: dict[int, Any] = {}
+        network = copied(self.network, memo)
+        if self.model is not None:
+            return replace(self, network=network, model=copied(self.model, memo), endings=(None,) * len(self.targets))
+        network, endings = _with_logits(network, self.targets)
         return replace(self, network=network, endings=endings)
 
     @property
@@ -85,7 +93,8 @@ class Task:
     @property
     def _parts(self) -> list[Target]:
         """The targets whose losses are logged one by one: all that have one, where there are several outputs."""
-        return [t for t in self.targets if t.loss is not None] if len(self.targets) > 1 else []
+        several = len(self.targets) > 1 and self.model is None
+        return [t for t in self.targets if t.loss is not None] if several else []
 
     # -------------------------------------------------------------------------------------------------- state
 
@@ -163,17 +172,55 @@ class Task:
         """
         dtype = self.precision if run.training else "float32"
         weights = tree.from_items([*self._in(dtype, params).items(), *self._in(dtype, frozen).items()])
-        raw = tree.leaves(run.apply(self.network, weights, (inputs_of(self.network, batch["x"], dtype),)))
+        x = inputs_of(self.network, batch["x"], dtype)
+        raw = tree.leaves(run.apply(self.network, weights, (x,)))
         masks = [run.mask_of(output) for output in raw]
         raw = raw if dtype == "float32" else [ops.cast(output, "float32") for output in raw]
-        total, losses, outputs = self._penalty(params) + sum(run.losses), [], []
-        for target, ending, y, output, mask in zip(self.targets, self.endings, batch["y"], raw, masks, strict=True):
+        ends = list(zip(raw, masks, strict=True))
+        outputs = [end if target.metrics else None for target, end in zip(self.targets, ends, strict=True)]
+        if self.model is not None:
+            with run.inside(self.network, weights):
+                return self._own_loss(params, batch, run, x, ends), ([], outputs)
+        total, losses = self._compiled_loss(params, batch["y"], ends, batch["weight"], run)
+        return total, (losses, outputs)
+
+    def _compiled_loss(self, params: Tree, ys: Any, ends: Any, weight: Any, run: Run) -> tuple[Array, list[Array]]:
+        """The sum of all that `compile` and the layers ask for; the losses of the outputs that have one."""
+        total, losses = self._penalty(params) + sum(run.losses), []
+        for target, ending, y, (output, mask) in zip(self.targets, self.endings, ys, ends, strict=True):
             if target.loss is not None:
                 values = getattr(target.loss, "logit_values" if ending else "values")
-                losses.append(reduce(values(y, output), batch["weight"], mask))
+                losses.append(reduce(values(y, output), weight, mask))
                 total = total + target.weight * losses[-1]
-            outputs.append((output, mask) if target.metrics else None)
-        return total, (losses, outputs)
+        return total, losses
+
+    def _own_loss(self, params: Tree, batch: Tree, run: Run, x: Any, ends: list[tuple[Array, Any]]) -> Array:
+        """What the model's `compute_loss` gives; `super().compute_loss(...)` there is the compiled loss."""
+        masks = [mask for _, mask in ends]
+
+        def compiled(y: Any, y_pred: Any, weight: Any) -> Array:
+            found = list(zip(tree.leaves([y_pred]), masks, strict=True))
+            return self._compiled_loss(params, tree.leaves([y]), found, weight, run)[0]
+
+        def shaped(values: list[Any]) -> Any:
+            given = iter(values)
+            return tree.map(lambda node: next(given), self.network.outputs)
+
+        vars(self.model)["_compiled_loss"] = compiled
+        total = self.model.compute_loss(
+            x=x,
+            y=shaped(batch["y"]),
+            y_pred=shaped([output for output, _ in ends]),
+            sample_weight=batch["weight"],
+            training=run.training,
+        )
+        if tuple(getattr(total, "shape", (0,))):
+            received = f"shape {tuple(total.shape)}" if hasattr(total, "shape") else repr(total)
+            raise ConfigurationError(
+                f"{type(self.model).__name__}.compute_loss expected to return a scalar of its arguments, received "
+                f"{received}. Take the mean: ops.mean(...)."
+            )
+        return total
 
     def _in(self, dtype: str, weights: Tree) -> Tree:
         """The weights as the layers see them; running statistics stay as they are."""
