@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config, engines, tree
-from neuroloom.engines.base import default_width
+from neuroloom.engines.arrays import default_width
 from neuroloom.errors import ShapeError
 from neuroloom.ops import array
 from neuroloom.ops.graph import Node, Recorder, has_node, of_nodes, parts, substitute, topological, walk
