@@ -339,3 +339,187 @@ def test_a_network_that_the_loss_does_not_keep_is_refused():
 
     with pytest.raises(ConfigurationError, match="is not one of its layers, so its weights would never be trained"):
         fitted(Borrowing(net=layers.Dense(1)))
+
+
+# ------------------------------------------------------------------------------------------------- one's own steps
+
+
+class Clipped(Learner):
+    """Plain descent whose gradient is made no longer than 1, and which logs how long it was."""
+
+    def loss(self, nets, batch, ctx):
+        error = ops.mean((nets.net(batch.x) - batch.y) ** 2)
+        return error, {"error": error}
+
+    def train(self, state, batch, ctx):
+        state, grads, logs = ctx.gradient(state, "loss", batch)
+        norm = ops.sqrt(sum(ops.sum(g**2) for g in grads.values()))
+        scale = 1.0 / ops.maximum(norm, 1.0)
+        return ctx.update(state, "loss", {path: g * scale for path, g in grads.items()}), {**logs, "length": norm}
+
+
+class Followed(Learner):
+    """A network and one that follows it slowly, as in Q-learning with a target network."""
+
+    def loss(self, nets, batch, ctx):
+        return ops.mean((nets.fast(batch.x) - batch.y) ** 2) + 0.0 * ops.mean(nets.slow(batch.x))
+
+    def train(self, state, batch, ctx):
+        state, logs = ctx.move(state, "loss", batch)
+        params, frozen = state["params"], dict(state["frozen"])
+        for path, w in frozen.items():
+            frozen[path] = 0.9 * w + 0.1 * params[path.replace("slow", "fast")]
+        return {**state, "frozen": frozen}, logs
+
+
+def line(**options):
+    return nl.Sequential([layers.Dense(1, use_bias=False, kernel_initializer="ones", **options)])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_step_of_ones_own_by_hand(engine):
+    """w = 1, x = 2, y = 0: the gradient of (2w)² is 8, made 1; then w = 0.9, and 2 · 2 · 1.8 = 7.2 is made 1."""
+    learner = Clipped(net=line())
+    learner.compile(nl.optimizers.SGD(0.1))
+    history = learner.fit([[2.0]], [[0.0]], epochs=2, verbose=0, engine=engine).history
+    assert list(history) == ["loss", "error", "length"]
+    np.testing.assert_allclose(history["length"], [8.0, 7.2], rtol=1e-6)
+    np.testing.assert_allclose(history["loss"], [4.0, 3.24], rtol=1e-6)
+    np.testing.assert_allclose(learner.net.get_weights()[0], [[0.8]], rtol=1e-6)
+    logs = learner.evaluate([[2.0]], [[0.0]], verbose=0, return_dict=True, engine=engine)
+    assert list(logs) == ["loss", "error"]  # an evaluation has no gradient
+    np.testing.assert_allclose(logs["loss"], 1.6**2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_network_that_follows_another(engine):
+    """w = 1, x = 1, y = 0, rate 0.25: fast halves; slow moves a tenth of the way to it."""
+    learner = Followed(fast=line(), slow=line())
+    learner.slow.trainable = False
+    learner.compile(nl.optimizers.SGD(0.25))
+    learner.fit([[1.0]], [[0.0]], epochs=2, verbose=0, engine=engine)
+    np.testing.assert_allclose(learner.fast.get_weights()[0], [[0.25]], rtol=1e-6)
+    np.testing.assert_allclose(learner.slow.get_weights()[0], [[0.9 * 0.95 + 0.1 * 0.25]], rtol=1e-6)
+
+
+def stepping(step):
+    """A learner with another `train`."""
+    kind = type("Stepping", (Clipped,), {"train": step})
+    learner = kind(net=line())
+    learner.compile("sgd")
+    return learner
+
+
+def _without(state, path):
+    return {**state, "params": {p: w for p, w in state["params"].items() if p != path}}
+
+
+def _reshaped(state):
+    return {**state, "params": {p: w[0] for p, w in state["params"].items()}}
+
+
+WRONG_STEPS = [
+    (lambda self, state, batch, ctx: state, "train of Stepping expected to return (state, logs), received dict."),
+    (lambda self, state, batch, ctx: (state, {}), "takes not every move, so its logs need the 'loss', a scalar."),
+    (lambda self, state, batch, ctx: ctx.move(state, "los", batch), "has no move 'los'. Did you mean 'loss'?"),
+    (lambda self, state, batch, ctx: (_without(state, "net/dense/kernel"), {"loss": ops.mean(batch.x)}),
+     "expected a state like the one that it was given, which has 'params/net/dense/kernel'."),
+    (lambda self, state, batch, ctx: (_reshaped(state), {"loss": ops.mean(batch.x)}),
+     "expected 'params/net/dense/kernel' to keep its shape (1, 1), received (1,)."),
+    (lambda self, state, batch, ctx: ({**state, "more": state["step"]}, {"loss": ops.mean(batch.x)}),
+     "which has no 'more'."),
+    (lambda self, state, batch, ctx: (state, {"loss": batch.x}), "expected to return a scalar"),
+    (lambda self, state, batch, ctx: (state, {"loss": ops.mean(batch.x), "x": batch.x}), "expected the log 'x' to be"),
+    (lambda self, state, batch, ctx: (ctx.update(state, "loss", {}), {"loss": ops.mean(batch.x)}),
+     "update of the move 'loss' expected a gradient of 'net/dense/kernel'."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("step, text", WRONG_STEPS, ids=[text[:40] for _, text in WRONG_STEPS])
+def test_wrong_steps_are_refused(step, text, engine):
+    learner = stepping(step)
+    with pytest.raises(ConfigurationError) as error:
+        learner.fit([[2.0]], [[0.0]], verbose=0, engine=engine)
+    assert text in str(error.value)
+
+
+# ----------------------------------------------------------------------------- what every learner has without a word
+
+
+@pytest.mark.parametrize("name", ["vae", "gan", "regression"])
+def test_learners_of_a_population_are_those_that_train_alone(name):
+    def build(seed):
+        nl.utils.set_random_seed(seed)
+        return compiled(MADE[name])
+
+    given = data(name)
+    alone, together = ([build(seed) for seed in (1, 2, 3)] for _ in range(2))
+    nl.fit_many(together, given[0], given[1] if len(given) > 1 else None, epochs=3, validation_split=0.25, verbose=0)
+    for one, other in zip(alone, together, strict=True):
+        history = one.fit(*given, epochs=3, validation_split=0.25, verbose=0, engine="jax").history
+        assert list(history) == list(other.history.history)
+        for key, values in history.items():
+            np.testing.assert_allclose(other.history.history[key], values, rtol=2e-4, atol=1e-5, err_msg=key)
+        for path, array in one.state.params.items():
+            np.testing.assert_allclose(other.state.params[path], array, rtol=2e-3, atol=1e-4, err_msg=path)
+
+
+def test_a_population_is_given_learning_rates():
+    def build():
+        made = Clipped(net=line())
+        made.compile(nl.optimizers.SGD(0.5))
+        return made
+
+    population = nl.population(build, learning_rate=[0.1, 0.2]).fit([[2.0]], [[0.0]], verbose=0)
+    found = [member.net.get_weights()[0].item() for member in population]
+    np.testing.assert_allclose(found, [0.9, 0.8], rtol=1e-6)
+    with pytest.raises(ConfigurationError, match="A learner cannot be given dropout. Make it an argument"):
+        nl.population(build, dropout=[0.1, 0.2])
+
+
+@pytest.mark.parametrize("engine", ["jax", "torch"])
+def test_a_learner_in_bfloat16(engine):
+    """The networks see bfloat16, the loss float32; the curve is that of float32 to some roundings."""
+    seen, curves = set(), {}
+
+    class Watched(layers.Layer):
+        def call(self, inputs):
+            seen.add(str(inputs.dtype).split(".")[-1])
+            return inputs
+
+    class Low(Learner):
+        def loss(self, nets, batch, ctx):
+            y = nets.net(batch.x)
+            assert "bfloat16" not in str(y.dtype)
+            return ops.mean((y - batch.y) ** 2)
+
+    given = data("regression")
+    for precision in ("float32", "bfloat16"):
+        nl.utils.set_random_seed(5)
+        learner = Low(net=nl.Sequential([layers.Dense(8, activation="tanh"), Watched(), layers.Dense(1)]))
+        learner.compile(nl.optimizers.SGD(0.05), precision=precision)
+        seen.clear()
+        curves[precision] = learner.fit(*given, epochs=4, verbose=0, engine=engine).history["loss"]
+        assert ("bfloat16" in seen) == (precision == "bfloat16")
+    np.testing.assert_allclose(curves["bfloat16"], curves["float32"], rtol=0.03)
+    assert curves["bfloat16"] != curves["float32"]
+
+
+def test_auto_takes_the_engine_that_is_known_to_be_fastest(monkeypatch):
+    from neuroloom.models import learner as module
+
+    asked = []
+
+    def fastest(network, batch_size):
+        asked.append((module.fastest is fastest, batch_size))
+        return "torch"
+
+    monkeypatch.setattr(module, "fastest", fastest)
+    learner = compiled(MADE["regression"])
+    learner.fit(*data("regression"), verbose=0, engine="auto")  # the networks are not known yet
+    assert not asked
+    learner.fit(*data("regression"), batch_size=16, verbose=0, engine="auto")
+    assert asked == [(True, 16)]
+    monkeypatch.undo()
+    assert module.fastest(learner.network, 16) in ("jax", "torch")

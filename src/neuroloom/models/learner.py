@@ -16,10 +16,11 @@ from neuroloom.layers.parts import Version, attribute_signature, copied, layers_
 from neuroloom.models.model import CheckedRows, Model, not_finite
 from neuroloom.ops import draws
 from neuroloom.training.batches import parts
-from neuroloom.training.learner import LossLayer, Move, Moves, traced
+from neuroloom.training.learner import LossLayer, Move, Moves, StepContext, traced, traced_step
 from neuroloom.training.plan import Plan
 from neuroloom.training.rows import weight_row
-from neuroloom.typing import Array, Tree
+from neuroloom.training.speeds import fastest
+from neuroloom.typing import Tree
 
 __all__ = ["Learner", "Move"]
 
@@ -51,6 +52,14 @@ class Learner(Model):
             def critic_loss(self, nets, batch, ctx): ...
             def generator_loss(self, nets, batch, ctx): ...
 
+    What happens with a batch can be said too. `train(state, batch, ctx)` returns the new state and what to log; the
+    inherited one takes the moves in their order:
+
+        def train(self, state, batch, ctx):
+            state, grads, logs = ctx.gradient(state, "critic", batch)
+            norm = ops.sqrt(sum(ops.sum(g**2) for g in grads.values()))
+            return ctx.update(state, "critic", grads), {**logs, "gradient": norm}
+
     Each move has an optimizer of its own: `compile({"critic": "rmsprop", "generator": "adam"})`. Fit, evaluate,
     callbacks, the history and saving are those of `Model`. The names of networks are the attributes under which they
     are kept. The learning rate that callbacks change is that of the first move. A learner has no output of its own:
@@ -80,6 +89,18 @@ class Learner(Model):
     def loss(self, nets: Any, batch: Any, ctx: Any) -> Any:
         """The loss of a batch, a scalar; or the loss and a dict of scalars to log."""
         raise ConfigurationError(f"{type(self).__name__} does not define loss(self, nets, batch, ctx).")
+
+    def train(self, state: Any, batch: Any, ctx: StepContext) -> tuple[Any, dict[str, Any]]:
+        """The state after a batch, and scalars to log; see `training.learner.StepContext`. All moves, in their order.
+
+        The scalar "loss" in the logs is the loss that is shown; without it that is the sum of the losses of the moves.
+        """
+        logs: dict[str, Any] = {}
+        for move in ctx.moves:
+            for _ in range(move.times):
+                state, said = ctx.move(state, move.name, batch)
+                logs |= said
+        return state, logs
 
     # ---------------------------------------------------------------------------------------------- structure
 
@@ -123,11 +144,13 @@ class Learner(Model):
 
     # ---------------------------------------------------------------------------------------------- compiling
 
-    def compile(self, optimizer: Any = "adam") -> None:  # type: ignore[override]
+    def compile(self, optimizer: Any = "adam", precision: str = "float32") -> None:  # type: ignore[override]
         """Say how the networks learn.
 
         Args:
             optimizer: an object or a name; for several moves one for all, or a dict by the move's name.
+            precision: what the networks compute in while they learn, "float32" or "bfloat16" (see `Model.compile`).
+                What a loss does outside the networks stays float32.
 
         Raises:
             ConfigurationError: a move without an optimizer, or an optimizer without a move.
@@ -141,7 +164,8 @@ class Learner(Model):
             if name not in given:
                 raise ConfigurationError(f"compile expected an optimizer for the move {name!r}.")
         self._rules = {name: optimizers.get(given[name]) for name in names}
-        self._plan = Plan(self._rules[names[0]], None, None, None, "float32")
+        precision = config.checked("precision", precision, config.Choice("float32", "bfloat16"))
+        self._plan = Plan(self._rules[names[0]], None, None, None, precision)
         self._forget_training()
 
     def _moves(self) -> tuple[Move, ...]:
@@ -166,9 +190,12 @@ class Learner(Model):
             raise ConfigurationError(f"{type(self).__name__} has not seen data yet. Call fit first.")
         if self._task is None or self._task_version != Version.now:
             moves = self._moves()
-            made = Moves(self.network, moves, tuple(self._rules[move.name] for move in moves), self._like)
+            rules = tuple(self._rules[move.name] for move in moves)
+            made = Moves(self.network, moves, rules, self._like, precision=self._compiled().precision)
             found = traced(made, 2)
             self._refuse_idle(found)
+            if type(self).train is not Learner.train:
+                found = traced_step(found, 2)
             if self._task is None or self._task.signature() != found.signature():
                 self._task = found  # type: ignore[assignment]
             self._task_version = Version.now
@@ -216,10 +243,8 @@ class Learner(Model):
     ) -> tuple[Tree, Any]:
         if x is None:
             raise DataError("Expected x, or a generator of batches.")
-        if class_weight is not None:
-            raise ConfigurationError("A learner has no classes; give sample_weight instead of class_weight.")
         self._compiled()
-        rows, held_out = self._rows(x, y, sample_weight), None
+        rows, held_out = self._weighted(self._rows(x, y, sample_weight), class_weight), None
         if validation_split:
             rows, rest = train_validation_split(rows, validation_split)
             held_out = CheckedRows(rest)
@@ -227,7 +252,15 @@ class Learner(Model):
 
     def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
         x, y, weight = parts(batch) if isinstance(batch, tuple | list) and len(batch) > 1 else (batch, None, None)
-        return self._rows(x, y, weight)
+        return self._weighted(self._rows(x, y, weight), class_weight)
+
+    def _weighted(self, rows: Tree, class_weight: Any) -> Tree:
+        if class_weight is not None:
+            raise ConfigurationError("A learner has no classes; give sample_weight instead of class_weight.")
+        return rows
+
+    def _see(self, x: Any, y: Any, weight: Any) -> None:
+        self._rows(x, y, weight)
 
     def _first_batch(self, head: Any) -> None:
         self._batch_rows(head, None)
@@ -235,14 +268,8 @@ class Learner(Model):
     def _checked_rows(self, x: Any, y: Any, weight: Any, prefix: str) -> Tree:
         return self._rows(x, y, weight, prefix)
 
-    def _training_state(self, engine: Engine, task: Any) -> Tree:
-        return {**super()._training_state(engine, task), "words": self._words(engine)}
-
-    def _words(self, engine: Engine) -> Array:
-        return engine.asarray(draws.key(self._seed, "loss"))
-
-    def _fixed(self, engine: Engine) -> Tree:
-        return {**super()._fixed(engine), "words": self._words(engine)}
+    def _own_state(self) -> dict[str, np.ndarray]:
+        return {"words": np.asarray(draws.key(self._seed, "loss"))}
 
     def _draw(self) -> None:
         self._make_task()
@@ -254,10 +281,17 @@ class Learner(Model):
         return f"The weight {bad!r} is not finite." if bad else "A loss is not finite."
 
     def _engine(self, name: str | None, x: Any, batch_size: int) -> Engine:
-        return engines.resolve(None if name == "auto" else name)
+        if name == "auto" and self._task is None:
+            return engines.current()  # nothing is known of the networks before the first training
+        return engines.load(fastest(self.network, batch_size)) if name == "auto" else engines.resolve(name)
 
     def _say_faster(self, engine: Engine, batch_size: int) -> None:
-        """The table of speeds knows no learners."""
+        """The table of speeds has no losses of a user's own."""
+
+    def _put_rate(self, value: float) -> None:
+        first = next(iter(self._rules))
+        super()._put_rate(value)
+        self._rules[first] = self._compiled().optimizer
 
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         """A learner has no output of its own; its networks have: `learner.decoder.predict(z)`."""
@@ -283,7 +317,9 @@ class Learner(Model):
         return made
 
     def _compile_json(self) -> dict[str, Any] | None:
-        return {"optimizer": config.to_json(self._rules)} if self._rules else None
+        if not self._rules:
+            return None
+        return {"optimizer": config.to_json(self._rules), "precision": self._compiled().precision}
 
     def _read(self, made: dict[str, Any]) -> None:
         if "like" in made:

@@ -26,7 +26,6 @@ from neuroloom.training.callbacks import Callback, TerminateOnNaN
 from neuroloom.training.feed import ArrayFeed
 from neuroloom.training.history import format_logs
 from neuroloom.training.lifting import parted
-from neuroloom.training.rows import class_weighted, make_rows
 
 Callbacks = Sequence[Callback] | Callback | Callable[[int], Sequence[Callback]] | None
 Index = list[np.ndarray | None]
@@ -61,21 +60,19 @@ class _Given:
 
     def data(self, model: Model, members: Sequence[int], n: int) -> tuple[Data, Data | None]:
         """What some of n members, which have the structure of a model, train on and are validated on."""
-        network, targets = model.network, model._make_task().targets
-        rows = make_rows(network, targets, self.x, self.y, self.sample_weight)
+        rows = model._checked_rows(self.x, self.y, self.sample_weight, "")
         everyone: Index = [None] * n
         held_out = None
         if self.validation_data is not None:
             x, y, weight = parts(self.validation_data)
-            held_out = Data(make_rows(network, targets, x, y, weight, prefix="validation "), everyone)
+            held_out = Data(model._checked_rows(x, y, weight, "validation "), everyone)
         elif self.validation_rows is not None:
             held_out = Data(rows, _indices("validation_rows", self.validation_rows, n, rows))
         elif self.split:
             rows, rest = train_validation_split(rows, self.split)
             held_out = Data(rest, everyone)
         index = everyone if self.rows is None else _indices("rows", self.rows, n, rows)
-        weighted = class_weighted(network, rows, self.class_weight)
-        return Data(weighted, index).of(members), held_out and held_out.of(members)
+        return Data(model._weighted(rows, self.class_weight), index).of(members), held_out and held_out.of(members)
 
 
 def _indices(name: str, given: Any, n: int, rows: Any) -> Index:
@@ -207,7 +204,7 @@ def _train(population: Population, given: _Given, course: Course, callbacks: Cal
     with engines.engine(course.engine.name):
         for model in models:
             model._compiled()
-            model._build_for(given.x)
+            model._see(given.x, given.y, given.sample_weight)
         failed: list[bool] = []
         for members in _groups(models):
             data, held_out = given.data(models[members[0]], members, n)

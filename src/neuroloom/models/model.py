@@ -198,7 +198,7 @@ class Model(Structure):
     @property
     def metrics_names(self) -> list[str]:
         """The names of the numbers that `evaluate` returns."""
-        return self._make_task().columns
+        return self._make_task().test_columns
 
     def _compiled(self) -> Plan:
         if self._plan is None:
@@ -233,6 +233,16 @@ class Model(Structure):
             )
         rate = _checked("learning_rate", value, config.Number(0, expects="a number of at least 0"))
         self._state = replace(self._state, learning_rate=rate)
+
+    def _put_rate(self, value: float) -> None:
+        """Compile with another learning rate."""
+        plan = self._compiled()
+        if isinstance(plan.optimizer.learning_rate, Schedule):
+            raise ConfigurationError(
+                f"learning_rate cannot be set: it follows {plan.optimizer.learning_rate!r}. Compile with a number."
+            )
+        self._plan = replace(plan, optimizer=replace(plan.optimizer, learning_rate=value))
+        self._forget_training()
 
     @property
     def state(self) -> TrainState:
@@ -422,7 +432,7 @@ class Model(Structure):
         given = callbacks if isinstance(callbacks, list | tuple) else [] if callbacks is None else [callbacks]
         params: dict[str, Any] = {"epochs": epochs, "steps": feed.steps, "verbose": verbose}
         params["initial_epoch"] = initial_epoch
-        params["metrics"] = [*task.columns, *(f"val_{name}" for name in task.columns if validate is not None)]
+        params["metrics"] = [*task.columns, *(f"val_{name}" for name in task.test_columns if validate is not None)]
         told = CallbackList([*given, self.history, Progress(verbose)], self, params)  # type: ignore[arg-type]
         course = Course(
             engine=engine,
@@ -447,7 +457,12 @@ class Model(Structure):
         slots = task.slots(params, self._state.slots, engine)
         self._replaced = False
         step = engine.scalar(int(self._state.step), "int32")
-        return {"params": params, "frozen": frozen, "slots": slots, "step": step}
+        extra = tree.map(engine.asarray, self._own_state())
+        return {"params": params, "frozen": frozen, "slots": slots, "step": step, **extra}
+
+    def _own_state(self) -> dict[str, np.ndarray]:
+        """What steps need beside weights and the optimizer's memory, and do not change."""
+        return {}
 
     def _split(self, engine: Engine | None) -> tuple[dict[str, Array], dict[str, Array]]:
         """(weights that training changes, other weights), by path."""
@@ -484,7 +499,15 @@ class Model(Structure):
         if validation_split:
             rows, rest = train_validation_split(rows, validation_split)
             held_out = CheckedRows(rest)
-        return class_weighted(self.network, rows, class_weight), held_out
+        return self._weighted(rows, class_weight), held_out
+
+    def _weighted(self, rows: Tree, class_weight: Any) -> Tree:
+        """The rows, with the weights of their classes."""
+        return class_weighted(self.network, rows, class_weight)
+
+    def _see(self, x: Any, y: Any, weight: Any) -> None:
+        """Learn from data what the structure does not say."""
+        self._build_for(x)
 
     def _batches(self, source: Any, class_weight: Any, patience: Callable[[], None] = lambda: None) -> Iterable[Tree]:
         """Checked rows of each batch; a Sequential learns its input's shape from the first."""
@@ -504,7 +527,7 @@ class Model(Structure):
     def _batch_rows(self, batch: Any, class_weight: Any) -> Tree:
         x, y, weight = parts(batch)
         rows = make_rows(self.network, self._make_task().targets, x, y, weight)
-        return class_weighted(self.network, rows, class_weight)
+        return self._weighted(rows, class_weight)
 
     def _checked_rows(self, x: Any, y: Any, weight: Any, prefix: str) -> Tree:
         return make_rows(self.network, self._make_task().targets, x, y, weight, prefix=prefix)
@@ -529,20 +552,21 @@ class Model(Structure):
     def _test(self, engine: Engine, feed: Feed) -> Callable[[], Logs]:
         """A function that gives loss and metrics of the data with the weights of that moment."""
         task = self._make_task()
-        runner = Runner(engine, ("test", task.signature()), lambda: task.detached().test, len(task.columns))
+        columns = task.test_columns
+        runner = Runner(engine, ("test", task.signature()), lambda: task.detached().test, len(columns))
         self._draw()
 
         def test() -> Logs:
-            state, fixed = {"metrics": task.fresh_metrics(engine)}, self._fixed(engine)
+            state, fixed = {"metrics": task.fresh_metrics(engine, testing=True)}, self._fixed(engine)
             *_, (_, last) = runner.epoch(state, fixed, feed, 0, engine.key(0))
-            return dict(zip(task.columns, last.rows[-1].tolist(), strict=True))
+            return dict(zip(columns, last.rows[-1].tolist(), strict=True))
 
         return test
 
     def _fixed(self, engine: Engine) -> Tree:
         """What an evaluation does not change."""
         params, frozen = self._split(engine)
-        return {"params": params, "frozen": frozen}
+        return {"params": params, "frozen": frozen, **tree.map(engine.asarray, self._own_state())}
 
     @np.errstate(all="ignore")  # NumPy would warn of what is looked for
     def _explain(self, engine: Engine, task: Task, batch: Tree, after: Tree) -> str:

@@ -73,22 +73,24 @@ class Shard:
         self._failed: Tree = None  # what changes in the state for members whose step gave weights that are not finite
         self.epochs = epochs
         self.task: Task = without(models[0]._make_task().detached())
-        self.columns = self.task.columns
+        self.columns, self.test_columns = self.task.columns, self.task.test_columns
         seeds = [model._seed for model in models] if shuffle else None
         self.feed = IndexFeed(
             engine, data.rows, data.index, batch_size, seeds, [model._state.epoch for model in models]
         )
-        self.runner = self._runner("train", train_step, self.feed)
+        self.runner = self._runner("train", train_step, self.feed, self.columns)
         self.test_feed = None if held_out is None else IndexFeed(engine, held_out.rows, held_out.index, batch_size)
-        self.test_runner = None if self.test_feed is None else self._runner("test", test_step, self.test_feed)
+        self.test_runner = None
+        if self.test_feed is not None:
+            self.test_runner = self._runner("test", test_step, self.test_feed, self.test_columns)
         self.keys = engine.keys([model._seed for model in models])
         every = zip(*(parted(model._make_task())[1] for model in models), strict=True)
         self.numbers = [self._kept(("number", i), values) for i, values in enumerate(every)]
         self.state = self._first_state()
 
-    def _runner(self, kind: str, step: Any, feed: IndexFeed) -> Runner:
+    def _runner(self, kind: str, step: Any, feed: IndexFeed, columns: list[str]) -> Runner:
         signature = (f"{kind} many", self.task.signature(), len(self.models), self.size, feed.shared)
-        return Runner(self.engine, signature, lambda: step(self.task, self.size, feed.shared), len(self.columns))
+        return Runner(self.engine, signature, lambda: step(self.task, self.size, feed.shared), len(columns))
 
     # ------------------------------------------------------------------------------------------------- epochs
 
@@ -103,7 +105,7 @@ class Shard:
         """The state as an epoch begins: with metrics of no data."""
         rates = self._kept("rates", [0.0 if self._scheduled else model.learning_rate for model in self.models])
         members = {**state["members"], "metrics": self._no_data, "learning_rate": rates}
-        return {**state, "members": members, **self._around(self.feed)}
+        return {**state, "members": members, **self._around(self.feed, self.columns)}
 
     @property
     def _scheduled(self) -> bool:
@@ -133,9 +135,9 @@ class Shard:
                 break
             yield chunk, dict(zip(self.columns, chunk.rows[-1].tolist(), strict=True))
         self.finite = np.array(self.engine.to_numpy(self.state["active"])) | ~self.learning
-        self.logs = self._logs(self.state)
+        self.logs = self._logs(self.state, self.columns)
         if self.test_runner is not None:
-            held_out = self._logs(self._tested())
+            held_out = self._logs(self._tested(), self.test_columns)
             for logs, others in zip(self.logs, held_out, strict=True):
                 logs |= {f"val_{name}": value for name, value in others.items()}
 
@@ -157,25 +159,26 @@ class Shard:
         changed, self._failed = self._failed or {}, None
         return {**state, **changed}
 
-    def _logs(self, state: Tree) -> list[Logs]:
+    def _logs(self, state: Tree, columns: list[str]) -> list[Logs]:
         rows = np.asarray(self.engine.to_numpy(state["row"]), np.float32).tolist()
-        return [dict(zip(self.columns, row, strict=True)) for row in rows]
+        return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def _tested(self) -> Tree:
         """The state after the members have seen the held-out data."""
         assert self.test_runner is not None and self.test_feed is not None
-        fixed = {name: self.state["members"][name] for name in ("params", "frozen")}
-        state = {"members": {"metrics": self._no_data}, "numbers": self.numbers, **self._around(self.test_feed)}
+        fixed = {name: self.state["members"][name] for name in ("params", "frozen", *self._own)}
+        around = self._around(self.test_feed, self.test_columns)
+        state = {"members": {"metrics": self._no_test_data}, "numbers": self.numbers, **around}
         *_, (after, _) = self.test_runner.epoch(state, fixed, self.test_feed, 0, self.keys)
         return after
 
     # -------------------------------------------------------------------------------------------------- state
 
-    def _around(self, feed: IndexFeed) -> Tree:
+    def _around(self, feed: IndexFeed, columns: list[str]) -> Tree:
         """What a population's state holds beside those of the members, at the start of an epoch."""
-        row = np.zeros((len(self.models), len(self.columns)))
+        row = np.zeros((len(self.models), len(columns)))
         counts = {name: self._kept((feed, name), values, np.int32) for name, values in feed.counts().items()}
-        return {"active": self._kept("active", self.learning, bool), "row": self._kept("row", row), **counts}
+        return {"active": self._kept("active", self.learning, bool), "row": self._kept(("row", feed), row), **counts}
 
     def _kept(self, name: Hashable, values: Any, dtype: Any = np.float32) -> Array:
         """A small array of the state: the one of this name from the epoch before, where that equals it.
@@ -195,8 +198,12 @@ class Shard:
         steps = [int(model._state.step) for model in self.models]
         members = {**self._weights(), "step": self._kept("step", steps, np.int32)}
         members["slots"] = self._slots(members["params"])
-        one, n = self.task.fresh_metrics(self.engine), len(self.models)
-        self._no_data = tree.map(lambda a: self.engine.asarray(np.stack([self.engine.to_numpy(a)] * n)), one)
+        own = [model._own_state() for model in self.models]
+        self._own = tree.map(lambda *arrays: self._stacked(arrays), *own)
+        self._no_data, self._no_test_data = (
+            tree.map(self._repeated, self.task.fresh_metrics(self.engine, testing=testing)) for testing in (False, True)
+        )
+        members |= self._own
         return {"members": members, "numbers": self.numbers}
 
     def _weights(self) -> Tree:
@@ -229,6 +236,10 @@ class Shard:
                 model.network.assign(tree.from_items([*own["params"].items(), *own["frozen"].items()]))
             if slots:
                 model._state = replace(model._state, slots=own["slots"], step=int(own["step"]))
+
+    def _repeated(self, array: Array) -> Array:
+        """An array for each member."""
+        return self.engine.asarray(np.stack([self.engine.to_numpy(array)] * len(self.models)))
 
     def _stacked(self, arrays: Sequence[Any]) -> Any:
         """Arrays of any engine with a new first axis, on this one."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ from neuroloom.calls import friendly
 from neuroloom.config import Configured
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.layers import Dropout, Layer, Network
+from neuroloom.models.learner import Learner
 from neuroloom.models.many import Population, check_members
 from neuroloom.models.model import Model, _checked, _whole
-from neuroloom.optimizers.schedules import Schedule
 from neuroloom.regularizers import L2
 
 Build = Callable[..., Model]
@@ -154,16 +153,6 @@ def _takes(build: Build, name: str) -> bool:
 # ----------------------------------------------------------------------------------------- numbers into a model
 
 
-def _put_rate(model: Model, value: float) -> None:
-    plan = model._compiled()
-    if isinstance(plan.optimizer.learning_rate, Schedule):
-        raise ConfigurationError(
-            f"learning_rate cannot be set: it follows {plan.optimizer.learning_rate!r}. Compile with a number."
-        )
-    model._plan = replace(plan, optimizer=replace(plan.optimizer, learning_rate=value))
-    model._forget_training()
-
-
 def _put_l2(model: Model, value: float) -> None:
     _change(model, "kernel_regularizer", L2(value), "l2 needs a layer with a kernel_regularizer, such as Dense")
 
@@ -172,11 +161,13 @@ def _put_dropout(model: Model, value: float) -> None:
     _change(model, "rate", value, "dropout needs a Dropout layer", Dropout)
 
 
-_PUT = {"learning_rate": _put_rate, "l2": _put_l2, "dropout": _put_dropout}
+_PUT = {"learning_rate": lambda model, value: model._put_rate(value), "l2": _put_l2, "dropout": _put_dropout}
 
 
 def _change(model: Model, name: str, value: Any, needs: str, kind: type[Layer] = Layer) -> None:
     """Put copies with another value in the place of all layers (of a kind) that have a field."""
+    if isinstance(model, Learner):
+        raise ConfigurationError(f"A learner cannot be given {name}. Make it an argument of the function that builds.")
     done: dict[Any, Any] = {}
 
     def changed(part: Any) -> Any:

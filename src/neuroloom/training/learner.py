@@ -10,13 +10,13 @@ for the loop of `loop.py`. Random numbers of a loss come from `ops.draws`, so th
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from neuroloom import config, engines, ops, regularizers, tree
 from neuroloom.engines import Engine, Spec
-from neuroloom.errors import ConfigurationError
+from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.layers import Context, Layer, Run
 from neuroloom.layers.parts import copied, signature_of, specs_of
 from neuroloom.ops import draws
@@ -70,14 +70,11 @@ class Batch(dict[str, Any]):
             raise AttributeError(f"A batch has x, y and weight, not {name!r}.") from None
 
 
-class LossContext(Context):
-    """The context of a loss: `training`, `key()` for layers, and random numbers that are equal on every engine."""
+class Draws:
+    """Random numbers that are equal on every engine, a new set at each call."""
 
-    __slots__ = ("_count", "_words")
-
-    def __init__(self, run: Run, words: Key) -> None:
-        super().__init__(run=run)
-        self._words, self._count = words, 0
+    _words: Key
+    _count: int
 
     def _next(self) -> Key:
         self._count += 1
@@ -94,6 +91,129 @@ class LossContext(Context):
     def integers(self, shape: tuple[int, ...], high: int) -> Array:
         """Whole numbers from 0 to high - 1."""
         return draws.integers(self._next(), tuple(shape), high)
+
+
+class LossContext(Draws, Context):
+    """The context of a loss: `training`, `key()` for layers, and random numbers that are equal on every engine."""
+
+    def __init__(self, run: Run, words: Key) -> None:
+        super().__init__(run=run)
+        self._words, self._count = words, 0
+
+
+class StepContext(Draws):
+    """What a learner's `train` works with on one batch: moves, gradients, updates and random numbers.
+
+    A state is a dict: "params", the weights that gradients train, by path, such as "critic/dense/kernel"; "frozen", the
+    other weights; "slots", what the optimizers remember; "step", how many batches came before.
+
+    Attributes:
+        moves: the learner's.
+        learning_rate: of the first move, as it is now.
+    """
+
+    training = True
+
+    def __init__(self, made: Moves, key: Key | None, words: Key, learning_rate: Any) -> None:
+        self._made, self._key, self._words, self.learning_rate = made, key, words, learning_rate
+        self._count = -1
+        self._taken = dict.fromkeys((move.name for move in made.moves), 0)
+        self.losses: dict[str, Array] = {}
+
+    @property
+    def moves(self) -> tuple[Move, ...]:
+        return self._made.moves
+
+    def move(self, state: Tree, name: str, batch: Tree) -> tuple[Tree, dict[str, Array]]:
+        """One step of a move: the state after it, and what its loss logs."""
+        state, grads, logs = self.gradient(state, name, batch)
+        return self.update(state, name, grads), logs
+
+    def gradient(self, state: Tree, name: str, batch: Tree) -> tuple[Tree, dict[str, Array], dict[str, Array]]:
+        """The gradient of a move's loss in the weights that the move trains, by path, clipped as its optimizer says.
+
+        Returns:
+            the state, whose moving statistics have seen the batch; the gradient; what the loss logs.
+        """
+        i = self._number(name)
+        paths = self._made.trained(i)
+        mine = {path: state["params"][path] for path in paths}
+        rest = {**state["frozen"], **{path: w for path, w in state["params"].items() if path not in mine}}
+        words = self._next()
+        grads, updates, loss, logs = self._learned(i, mine, rest, batch, words)
+        self.losses[name] = loss
+        return {**state, "frozen": {**state["frozen"], **updates}}, grads, logs
+
+    def update(self, state: Tree, name: str, grads: Mapping[str, Array]) -> Tree:
+        """The state after a step of the move's optimizer down a gradient."""
+        i = self._number(name)
+        mine = {path: state["params"][path] for path in self._made.trained(i)}
+        for path in mine:
+            if path not in grads:
+                raise ConfigurationError(f"update of the move {name!r} expected a gradient of {path!r}.")
+        count = state["step"] * self.moves[i].times + self._taken[name]
+        self._taken[name] += 1
+        params, slots = self._updated(i, mine, {path: grads[path] for path in mine}, state["slots"][name], count)
+        return {**state, "params": {**state["params"], **params}, "slots": {**state["slots"], name: slots}}
+
+    def _number(self, name: str) -> int:
+        names = [move.name for move in self.moves]
+        if name not in names:
+            raise ConfigurationError(f"{self._made.network.label} has no move {name!r}. {nearest(str(name), names)}")
+        return names.index(name)
+
+    def _learned(self, i: int, mine: Tree, rest: Tree, batch: Tree, words: Key) -> tuple[Any, ...]:
+        engine = engines.current()
+        learn = self._made.recorded(engine, i)
+        found: tuple[Any, ...] = learn(mine, rest, dict(batch), engine.fold_in(self._key, self._count), words)
+        return found
+
+    def _updated(self, i: int, mine: Tree, grads: Tree, slots: Tree, count: Any) -> tuple[Tree, Tree]:
+        engine, rule = engines.current(), self._made.rules[i]
+        rate = self.learning_rate if i == 0 else rule.learning_rate
+        if isinstance(rule.learning_rate, Schedule):
+            rate = rule.learning_rate(count)
+        return rule.overwrite(engine.kept(mine), grads, engine.kept(slots), rate, count)
+
+
+class _Shapes(StepContext):
+    """The same where nobody asks for values: gradients are like the weights, updates change nothing."""
+
+    def _learned(self, i: int, mine: Tree, rest: Tree, batch: Tree, words: Key) -> tuple[Any, ...]:
+        run = Run(True)
+        run.shapes_only = True
+        loss, logs = self._made.loss(i, {**mine, **rest}, batch, run, words)
+        return mine, {}, loss, logs
+
+    def _updated(self, i: int, mine: Tree, grads: Tree, slots: Tree, count: Any) -> tuple[Tree, Tree]:
+        return mine, slots
+
+
+class LowRun(Run):
+    """A run in which networks compute in another dtype than the losses around them."""
+
+    def __init__(self, key: Key | None, dtype: str) -> None:
+        super().__init__(True, key)
+        self.dtype, self._inside = dtype, False
+
+    def call(self, layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self._inside or isinstance(layer, LossLayer):
+            return super().call(layer, args, kwargs)
+        self._inside = True
+        try:
+            lower = functools.partial(self._cast, "float32", self.dtype)
+            answer = super().call(layer, tree.map(lower, args), tree.map(lower, kwargs))
+            return tree.map(functools.partial(self._cast, self.dtype, "float32"), answer)
+        finally:
+            self._inside = False
+
+    def _cast(self, old: str, new: str, value: Any) -> Any:
+        if not hasattr(value, "dtype") or engines.of(value).dtype_name(value) != old:
+            return value
+        made, mask = ops.cast(value, new), self.mask_of(value)
+        if mask is not None:
+            self.set_mask(made, mask)
+        return made
 
 
 class LossLayer(Layer, abstract=True):
@@ -123,6 +243,10 @@ class LossLayer(Layer, abstract=True):
     def build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The layers inside find their weights when they are called."""
 
+    def once(self, find: Callable[[Any], Any]) -> Any:
+        """`find(self)`, for what follows from the structure (see `Network.once`)."""
+        return find(self)
+
     def signature(self) -> Any:
         return LossLayer, self.learner.structure_signature(), self.trainable
 
@@ -141,14 +265,18 @@ class Moves:
         moves: what is done with each batch, in this order.
         rules: the optimizer of each move.
         like: the batch's structure: Specs of x, y and weight, of which the first length does not count.
-        names: of what the losses log, in order.
+        names: of what a training logs beside the losses, in order.
+        tested: of what an evaluation logs beside the losses.
+        precision: what the networks compute in while they learn.
     """
 
     network: LossLayer
     moves: tuple[Move, ...]
     rules: tuple[Optimizer, ...]
     like: Tree
-    names: tuple[str, ...] = field(default=())
+    names: tuple[str, ...] = ()
+    tested: tuple[str, ...] = ()
+    precision: str = "float32"
 
     targets = ()  # a learner checks its targets itself
 
@@ -163,7 +291,8 @@ class Moves:
         if not isinstance(first.learning_rate, Schedule):
             first = replace(first, learning_rate=1.0)  # it is part of the state
         like = tuple((path, spec.shape[1:], spec.dtype) for path, spec in tree.items(self.like))
-        return signature_of(self.network), self.moves, tuple(r.signature() for r in (first, *self.rules[1:])), like
+        rules = tuple(rule.signature() for rule in (first, *self.rules[1:]))
+        return signature_of(self.network), self.moves, rules, like, self.precision
 
     def detached(self) -> Moves:
         """A copy that holds no weights, for compiled programs to keep."""
@@ -171,8 +300,13 @@ class Moves:
 
     @property
     def columns(self) -> list[str]:
-        """The names of a log row's numbers."""
+        """The names of a log row's numbers in training."""
         return ["loss", *self._parts, *self.names]
+
+    @property
+    def test_columns(self) -> list[str]:
+        """The names of a log row's numbers in an evaluation."""
+        return ["loss", *self._parts, *self.tested]
 
     @property
     def _parts(self) -> list[str]:
@@ -199,50 +333,23 @@ class Moves:
             for i, (move, rule) in enumerate(zip(self.moves, self.rules, strict=True))
         }
 
-    def fresh_metrics(self, engine: Engine) -> Tree:
-        """The means at the start of an epoch."""
-        return {"means": [Mean.init(engine) for _ in self.columns]}
+    def fresh_metrics(self, engine: Engine, testing: bool = False) -> Tree:
+        """The means at the start of an epoch, or of an evaluation."""
+        return {"means": [Mean.init(engine) for _ in (self.test_columns if testing else self.columns)]}
 
     # -------------------------------------------------------------------------------------------------- steps
 
     def train(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, list[Array]]:
-        """All moves on one batch; a batch with a loss that is not finite changes no weight."""
+        """What the learner does with a batch; one with a loss that is not finite changes no weight."""
         engine, step = engines.current(), state["step"]
-        key, words = engine.fold_in(key, step), draws.fold_in(state["words"], step)
-        params, frozen, slots = dict(state["params"]), dict(state["frozen"]), dict(state["slots"])
-        losses: dict[str, Array] = {}
-        logs: dict[str, Array] = {}
-        number = 0
-        for i, move in enumerate(self.moves):
-            paths = self.trained(i)
-            for k in range(move.times):
-                mine = {path: params[path] for path in paths}
-                rest = {**frozen, **{path: value for path, value in params.items() if path not in mine}}
-                learn = self._recorded(engine, i)
-                grads, updates, losses[move.name], said = learn(
-                    mine, rest, batch, engine.fold_in(key, number), draws.fold_in(words, number)
-                )
-                rule, count = self.rules[i], step * move.times + k
-                rate = self._rate(i, state, count)
-                new, slots[move.name] = rule.overwrite(
-                    engine.kept(mine), grads, engine.kept(slots[move.name]), rate, count
-                )
-                params.update(new)
-                frozen.update(updates)
-                logs.update(said)
-                number += 1
-        total = functools.reduce(lambda a, b: a + b, losses.values())
-        new = {"params": params, "slots": slots, "frozen": frozen, "step": step + 1}
-        old = {name: state[name] for name in new}
-        kept = engine.guarded(engine.is_finite(total), lambda: new, old)
-        metrics, row = self._log(state["metrics"], total, losses, logs, batch)
+        words = draws.fold_in(state["words"], step)
+        ctx = StepContext(self, engine.fold_in(key, step), words, state["learning_rate"])
+        old = {name: state[name] for name in ("params", "slots", "frozen", "step")}
+        new, logs = self.network.learner.train(old, self.batch(batch), ctx)
+        total = _total(logs, ctx)
+        kept = engine.guarded(engine.is_finite(total), lambda: {**new, "step": step + 1}, old)
+        metrics, row = self._log(state["metrics"], total, ctx.losses, [logs[name] for name in self.names], batch)
         return {**state, **kept, "metrics": metrics}, row
-
-    def _rate(self, number: int, state: Tree, count: Any) -> Any:
-        given = self.rules[number].learning_rate
-        if isinstance(given, Schedule):
-            return given(count)
-        return state["learning_rate"] if number == 0 else given
 
     def test(self, state: Tree, fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, list[Array]]:
         """The losses of a batch; `fixed` holds the weights."""
@@ -250,13 +357,13 @@ class Moves:
         losses, logs = {}, {}
         for i, move in enumerate(self.moves):
             words = draws.fold_in(fixed["words"], i)
-            losses[move.name], said = self._loss(i, weights, batch, Run(key=key), words)
+            losses[move.name], said = self.loss(i, weights, self.batch(batch), Run(key=key), words)
             logs.update(said)
         total = functools.reduce(lambda a, b: a + b, losses.values())
-        metrics, row = self._log(state["metrics"], total, losses, logs, batch)
+        metrics, row = self._log(state["metrics"], total, losses, [logs[name] for name in self.tested], batch)
         return {"metrics": metrics}, row
 
-    def _recorded(self, engine: Engine, number: int) -> Function:
+    def recorded(self, engine: Engine, number: int) -> Function:
         """The function below for one move, as the engine runs it often."""
         place = (engine.name, number)
         if place not in self._functions:
@@ -271,23 +378,29 @@ class Moves:
         """The gradient of a move's loss, updates of other weights, the loss, what it logs."""
 
         def loss_of(mine: Tree) -> tuple[Array, Any]:
-            run = Run(True, key)
-            total, logs = self._loss(number, {**mine, **rest}, batch, run, words)
+            run = Run(True, key) if self.precision == "float32" else LowRun(key, self.precision)
+            total, logs = self.loss(number, {**mine, **rest}, batch, run, words)
             return total, (logs, run.updates)
 
         (total, (logs, updates)), grads = engines.current().value_and_grad(loss_of)(mine)
+        updates = {path: ops.cast(value, "float32") for path, value in updates.items()}
         return self.rules[number].clip(grads), updates, total, logs
 
-    def _loss(self, number: int, weights: Tree, batch: Tree, run: Run, words: Key) -> tuple[Array, dict[str, Array]]:
+    def loss(self, number: int, weights: Tree, batch: Tree, run: Run, words: Key) -> tuple[Array, dict[str, Array]]:
         """A move's loss, with penalties and added losses, and what it logs."""
-        move = self.moves[number]
-        given = run.apply(
-            self.network, tree.from_items(list(weights.items())), (self.batch(batch), words), {"loss": move.method}
-        )
-        total, logs = checked(given, move.method)
+        method = self.moves[number].method
+        arrays = tree.from_items(list(self._in_precision(weights, run).items()))
+        total, logs = checked(run.apply(self.network, arrays, (Batch(batch), words), {"loss": method}), method)
         for path, penalty in self._penalties(number):
             total = total + penalty(weights[path])
         return functools.reduce(lambda a, b: a + b, run.losses, total), logs
+
+    def _in_precision(self, weights: Tree, run: Run) -> dict[str, Array]:
+        """The weights as the layers see them; running statistics stay as they are."""
+        if not isinstance(run, LowRun):
+            return dict(weights)
+        learned = {path for path, (weight, _) in specs_of(self.network).items() if weight.trainable}
+        return {path: ops.cast(value, run.dtype) if path in learned else value for path, value in weights.items()}
 
     def _penalties(self, number: int) -> list[tuple[str, Any]]:
         specs = specs_of(self.network)
@@ -299,11 +412,16 @@ class Moves:
         leaves = iter([*rows["x"], *rows["y"], *([] if rows["weight"] is None else [rows["weight"]])])
         return Batch(tree.map(lambda spec: ops.cast(next(leaves), spec.dtype), self.like))
 
-    def _log(self, state: Tree, total: Array, losses: Any, logs: Any, batch: Tree) -> tuple[Tree, list[Array]]:
+    def _log(self, state: Tree, total: Array, losses: Any, logs: list[Array], batch: Tree) -> tuple[Tree, list[Array]]:
         n = tree.first(batch["x"]).shape[0]
-        values = [total, *(losses.values() if self._parts else []), *(logs[name] for name in self.names)]
+        values = [total, *([losses[move.name] for move in self.moves] if self._parts else []), *logs]
         means = [Mean.update(s, v, n) for s, v in zip(state["means"], values, strict=True)]
         return {"means": means}, [mean["mean"] for mean in means]
+
+
+def _total(logs: Mapping[str, Array], ctx: StepContext) -> Array:
+    """The loss of a step: as its `train` says, else the sum of the losses of its moves."""
+    return logs["loss"] if "loss" in logs else functools.reduce(lambda a, b: a + b, ctx.losses.values())
 
 
 def checked(given: Any, method: str) -> tuple[Array, dict[str, Array]]:
@@ -342,17 +460,21 @@ def traced(moves: Moves, size: int) -> Moves:
         run = Run(True)
         run.building = run.shapes_only = True
 
-        def compute(arrays: list[Array], words: Key, run: Run = run, move: Move = move) -> Any:
+        said: list[str] = []  # an engine may give dicts back in another order
+
+        def compute(arrays: list[Array], words: Key, run: Run = run, move: Move = move, said: Any = said) -> Any:
             given = iter(arrays)
             batch = Batch(tree.map(lambda _: next(given), moves.like))
-            return checked(run.apply(moves.network, {}, (batch, words), {"loss": move.method}), move.method)
+            found = checked(run.apply(moves.network, {}, (batch, words), {"loss": move.method}), move.method)
+            said[:] = found[1]
+            return found
 
-        _, logs = engines.current().abstract(compute, leaves, Spec((2,), "int32"))
-        for name in logs:
+        engines.current().abstract(compute, leaves, Spec((2,), "int32"))
+        for name in said:
             if name in names:
                 raise ConfigurationError(f"Two losses log {name!r}; give each a name of its own.")
             names[name] = None
-    made = replace(moves, names=tuple(names))
+    made = replace(moves, names=tuple(names), tested=tuple(names))
     for i, move in enumerate(moves.moves):
         if not made.trained(i):
             raise ConfigurationError(
@@ -360,3 +482,55 @@ def traced(moves: Moves, size: int) -> Moves:
                 f"which have no weight that is trained."
             )
     return made
+
+
+def traced_step(moves: Moves, size: int) -> Moves:
+    """The same moves, with the names of what the learner's own `train` logs.
+
+    Raises:
+        ConfigurationError: it returns no state and logs, or changes what a state consists of.
+    """
+    who = f"train of {moves.network.label}"
+    weights = {path: Spec(tuple(w.shape), w.dtype) for path, (w, _) in specs_of(moves.network).items()}
+    free = {path for path, (_, trains) in specs_of(moves.network).items() if trains}
+    leaves = tree.leaves(tree.map(lambda spec: Spec((size, *spec.shape[1:]), spec.dtype), moves.like))
+    said: list[str] = []
+
+    def compute(arrays: list[Array], weights: Tree, words: Key, step: Array, rate: Array) -> Any:
+        given = iter(arrays)
+        batch = Batch(tree.map(lambda _: next(given), moves.like))
+        params = {path: w for path, w in weights.items() if path in free}
+        frozen = {path: w for path, w in weights.items() if path not in free}
+        slots = moves.slots(params, None, engines.current())
+        state = {"params": params, "frozen": frozen, "slots": slots, "step": step}
+        ctx = _Shapes(moves, None, words, rate)
+        answer = moves.network.learner.train(state, batch, ctx)
+        if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], Mapping)):
+            raise ConfigurationError(f"{who} expected to return (state, logs), received {type(answer).__name__}.")
+        _check_state(who, state, answer[0])
+        logs = dict(answer[1])
+        if "loss" not in logs and set(ctx.losses) != {move.name for move in moves.moves}:
+            raise ConfigurationError(f"{who} takes not every move, so its logs need the 'loss', a scalar.")
+        if len(moves.moves) > 1 and set(ctx.losses) != {move.name for move in moves.moves}:
+            raise ConfigurationError(f"{who} expected to take every move: {[move.name for move in moves.moves]}.")
+        said[:] = [name for name in logs if name != "loss"]
+        return checked((_total(logs, ctx), {name: logs[name] for name in said}), who)
+
+    scalar, words = Spec((), "int32"), Spec((2,), "int32")
+    engines.current().abstract(compute, leaves, weights, words, scalar, Spec((), "float32"))
+    return replace(moves, names=tuple(said))
+
+
+def _check_state(who: str, before: Tree, after: Any) -> None:
+    wanted = dict(tree.items(before))
+    found = dict(tree.items(after)) if isinstance(after, Mapping) else {}
+    for path, array in wanted.items():
+        if path not in found:
+            raise ConfigurationError(f"{who} expected a state like the one that it was given, which has {path!r}.")
+        if path != "step" and tuple(found[path].shape) != tuple(array.shape):
+            raise ConfigurationError(
+                f"{who} expected {path!r} to keep its shape {tuple(array.shape)}, received {tuple(found[path].shape)}."
+            )
+    extra = next((path for path in found if path not in wanted), None)
+    if extra is not None:
+        raise ConfigurationError(f"{who} expected a state like the one that it was given, which has no {extra!r}.")

@@ -195,7 +195,11 @@ def work_of(network: Network) -> float:
 
 
 def _layers(network: Network) -> Iterator[tuple[Layer, Node]]:
-    """Each call of a layer and its Node, inside sub-networks too."""
+    """Each call of a layer and its Node, inside sub-networks too, and inside the networks of a learner."""
+    if not isinstance(network, Network):
+        for child in network.children.values():
+            yield from _layers(child)
+        return
     for node in network.order:
         if isinstance(node.call, Network):
             yield from _layers(node.call)

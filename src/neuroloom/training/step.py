@@ -91,6 +91,11 @@ class Task:
         return ["loss", *parts, *(key for t in self.targets for key, _ in t.metrics)]
 
     @property
+    def test_columns(self) -> list[str]:
+        """The same in an evaluation."""
+        return self.columns
+
+    @property
     def _parts(self) -> list[Target]:
         """The targets whose losses are logged one by one: all that have one, where there are several outputs."""
         several = len(self.targets) > 1 and self.model is None
@@ -103,7 +108,7 @@ class Task:
         assert self.optimizer is not None
         return slots_of(self.optimizer, params, kept, engine)
 
-    def fresh_metrics(self, engine: Engine) -> Tree:
+    def fresh_metrics(self, engine: Engine, testing: bool = False) -> Tree:
         """The metric state at the start of an epoch, for the engine in use: means of losses, and each metric's own."""
         means = [Mean.init(engine) for _ in range(1 + len(self._parts))]
         states = [[metric.init() for _, metric in t.metrics] for t in self.targets]
