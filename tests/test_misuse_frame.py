@@ -99,7 +99,7 @@ def later(use):
     return call
 
 
-class Forgets(layers.Layer):
+class Lacks(layers.Layer):
     """Its configuration lacks an argument."""
 
     def __init__(self, units, table=None):
@@ -183,8 +183,7 @@ def told(**attributes):
 
 def masked_fit():
     x = nl.Input((4,), dtype="int32")
-    made = nl.Model(x, layers.LSTM(2)(layers.Embedding(5, 3)(x), mask=nl.Input((3,), dtype="bool")))
-    return made
+    return nl.Model(x, layers.LSTM(2)(layers.Embedding(5, 3)(x), mask=nl.Input((3,), dtype="bool")))
 
 
 # name -> (call, class of the error, part of its text)
@@ -649,7 +648,7 @@ def test_the_table_is_long_enough():
 @pytest.mark.parametrize(
     "own, kind, text",
     [
-        (lambda: Forgets(3), ModelFileError, "Forgets: missing a required argument: 'units'"),
+        (lambda: Lacks(3), ModelFileError, "Lacks: missing a required argument: 'units'"),
         (lambda: Holds(np.ones(3)), ConfigurationError, "cannot be written into a configuration"),
         (lambda: Holds(lambda x: x), ConfigurationError, "cannot be written into a configuration"),
     ],
