@@ -1,7 +1,5 @@
 """Wrong use of layers in layers, freezing, masks, learners and states: each says what to do."""
 
-# ruff: noqa: E501  (tables, one case a line)
-
 import warnings
 
 import numpy as np
@@ -407,15 +405,10 @@ STATES = {
         ConfigurationError,
         "An added loss was asked of a computation that is over",
     ),
-    "a weight after the call": (
-        later(lambda kept: kept.w.kernel),
-        AttributeError,
-        "They are there only while the layer computes; outside, read layer.weights",
-    ),
     "a weight after a training": (
         lambda: (fit(Keeps()), Keeps.w.kernel),
         AttributeError,
-        "They are there only while the layer computes",
+        "They are there only while the layer computes; outside, read layer.weights",
     ),
     "a loss added outside": (lambda: Dense(3).add_loss(1.0), ConfigurationError, "add_loss counts inside call()"),
     "an added loss that is no scalar": (
