@@ -550,7 +550,7 @@ LEARNERS = {
             )
         ),
         ConfigurationError,
-        "No move of Mine trains the network 'other'. Add Move('other'), name it in the trains=... of a move, or set its trainable = False",
+        "No move of Mine trains the network 'other'. Add Move('other'), name it in the trains=... of a move, or set its",
     ),
     "a network that no loss calls": (
         lambda: taught(learner(net=chain(), other=chain())),
@@ -620,7 +620,8 @@ LEARNERS = {
     ),
 }
 
-CASES = {f"{part}: {name}": case for part, table in (("nesting", NESTING), ("state", STATES), ("learner", LEARNERS)) for name, case in table.items()}  # fmt: skip
+TABLES = {"nesting": NESTING, "state": STATES, "learner": LEARNERS}
+CASES = {f"{part}: {name}": case for part, table in TABLES.items() for name, case in table.items()}
 
 
 @pytest.mark.parametrize("case", CASES)
