@@ -550,7 +550,7 @@ LEARNERS = {
             )
         ),
         ConfigurationError,
-        "No move of Mine trains the network 'other'. Add Move('other'), name it in the trains=... of a move, or set its",
+        "No move of Mine trains the network 'other'. Add Move('other'), name it in the trains=... of a move, or set",
     ),
     "a network that no loss calls": (
         lambda: taught(learner(net=chain(), other=chain())),
