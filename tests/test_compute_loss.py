@@ -142,6 +142,25 @@ def test_attributes_are_in_the_program():
     assert compilations() - before <= 2 and one.beta == 0.5
 
 
+@pytest.mark.parametrize("make", [Written, Functional])
+def test_many_models_train_as_one_program(make):
+    def members():
+        for seed in range(3):
+            nl.utils.set_random_seed(seed)
+            model = make()
+            model.compile(nl.optimizers.SGD(0.1), "mse")
+            model.predict(X)
+            yield model
+
+    alone, together = list(members()), list(members())
+    for model in alone:
+        model.fit(X, Y, epochs=2, shuffle=False, verbose=0)
+    nl.fit_many(together, X, Y, epochs=2, shuffle=False, verbose=0)
+    for one, other in zip(alone, together, strict=True):
+        for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+            assert_close(b, a, terms=200)
+
+
 def test_what_is_no_scalar_is_refused(training_engine):
     class Wrong(Written):
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

@@ -191,6 +191,7 @@ def trained(model, nn, freeze, before):
     return model
 
 
+@pytest.mark.filterwarnings("ignore:.*all of them are frozen")
 @pytest.mark.parametrize("before", [True, False], ids=["before compile", "after a training"])
 @pytest.mark.parametrize("name", FREEZING)
 def test_freezing_is_that_of_keras(name, before, keras):

@@ -471,6 +471,8 @@ def test_a_layer_that_drops_a_mask_says_so_once(engine, monkeypatch):
 def test_batch_normalization_refuses_a_mask_that_does_not_fit():
     layer = layers.BatchNormalization()
     with pytest.raises(ShapeError, match="a mask of one axis less than x"):
+        layer(numbers(2, 3, 4), mask=np.ones((2, 3, 4), bool), training=True)
+    with pytest.raises(ShapeError, match=r"BatchNormalization expected a mask of shape \(2, 3\)"):
         layer(numbers(2, 3, 4), mask=np.ones((2,), bool), training=True)
 
 

@@ -150,8 +150,9 @@ class Run:
         return before
 
     def _leave(self, before: tuple[Any, ...]) -> None:
-        for own in self._own.values():
-            own.clear()  # who keeps them beyond the computation has nothing
+        if self.training or self.shapes_only:
+            for own in self._own.values():
+                own.clear()  # who keeps them beyond the computation has nothing
         here.run, self._root, self._parts, self._paths, self.trains, self._weights, self._own = before
 
     def close(self) -> None:

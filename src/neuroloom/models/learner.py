@@ -202,7 +202,7 @@ class Learner(Model):
         return self._task
 
     def _refuse_idle(self, made: Moves) -> None:
-        """A weight that no move trains and nobody has frozen is a mistake; so is a network without weights."""
+        """A weight that no move trains and nobody has frozen is a mistake; so is a network that is never called."""
         for name, value in self.attributes().items():
             inner = value.__layer__() if hasattr(type(value), "__layer__") else value
             if inner is None or (isinstance(inner, Layer) and not inner.built):

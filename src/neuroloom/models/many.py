@@ -280,7 +280,8 @@ def check_members(models: Sequence[Any]) -> None:
 
 def _layers(model: Model) -> list[Layer]:
     """All layers, those of layers and models inside too."""
-    given = [model.network] if model._network is not None else list(layers_in(vars(model)["_chain"]))
+    known = model.__layer__()
+    given = list(layers_in(vars(model)["_chain"])) if known is None else [known]
     return [layer for one in given for layer in parts_of(one).paths]
 
 

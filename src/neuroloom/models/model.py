@@ -371,7 +371,7 @@ class Model(Structure):
             if verbose:
                 self._say_fresh_optimizer()
             course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
-            self._warn_of_nothing(state)
+            self._warn_of_nothing()
             course.frequency = frequency
             return self._run(course, state, range(first, last))
 
@@ -385,8 +385,9 @@ class Model(Structure):
             self.history, self._replaced = history, True
         return history
 
-    def _warn_of_nothing(self, state: Tree) -> None:
-        if not state["params"] and state["frozen"]:
+    def _warn_of_nothing(self) -> None:
+        specs = specs_of(self.network).values()
+        if not any(trained for _, trained in specs) and any(weight.trainable for weight, _ in specs):
             warnings.warn(
                 f"{type(self).__name__} has weights, but all of them are frozen: fit trains nothing. Set "
                 f"trainable = True on the model or on layers of it.",

@@ -240,6 +240,9 @@ class LossLayer(Layer, abstract=True):
         batch, words = args
         return getattr(self.learner, kwargs["loss"])(self.learner, batch, LossContext(ctx.run, words))
 
+    def check_result(self, value: Any) -> None:
+        """`checked` looks at it, where the loss is needed."""
+
     def build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The layers inside find their weights when they are called."""
 

@@ -53,7 +53,10 @@ def holding(task: Task, values: list[Any]) -> Task:
 
 
 def _replaced(task: Task, fn: Callable[[Any], Any]) -> Task:
-    return replace(task, network=with_numbers(task.network, fn))
+    if not isinstance(task, Task) or task.model is None:
+        return replace(task, network=with_numbers(task.network, fn))
+    network, model = copied((task.network, task.model), {}, fn)  # the model's layers are the network's
+    return replace(task, network=network, model=model)
 
 
 def with_numbers(value: T, fn: Callable[[Any], Any]) -> T:
