@@ -8,11 +8,11 @@ import sys
 from neuroloom.calls import Public
 from neuroloom.engines import dispatch
 from neuroloom.engines.base import Engine, Spec, Windows
-from neuroloom.engines.dispatch import EngineInfo, current, engine, engines, installed, load, of, resolve, use
+from neuroloom.engines.dispatch import EngineInfo, chosen, current, engine, engines, installed, load, of, resolve, use
 
 __all__ = [
-    "Engine", "EngineInfo", "Spec", "Windows", "current", "dispatch", "engine", "engines", "installed", "load", "of",
-    "resolve", "use",
+    "Engine", "EngineInfo", "Spec", "Windows", "chosen", "current", "dispatch", "engine", "engines", "installed",
+    "load", "of", "resolve", "use",
 ]  # fmt: skip
 
 

@@ -16,11 +16,15 @@ from neuroloom import activations, initializers, losses, ops
 from neuroloom.config import Check
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.networks.base import costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key
 
 ROWS = 512
 """Rows whose slopes are held at a time."""
+
+CALLS = 100
+"""How often SciPy's algorithms ask for a gradient, to reckon with."""
 
 RANGES = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
 """Between which values the units of an activation lie."""
@@ -192,6 +196,12 @@ def gradient(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: A
     return f, g
 
 
+def gradient_costs(plan: Plan, n: int) -> float:
+    """What `gradient` costs for n rows."""
+    weights = sum(plan.sizes[a] * plan.sizes[b] for a, b in plan.links)
+    return 400 + 300 * len(plan.links) + n * (weights / 100 + sum(plan.sizes) / 15)
+
+
 def jacobian(engine: Engine, plan: Plan, w: Array, x: Array, mask: Array, output: int) -> Array:
     """∂ŷ/∂w of one output for each row of x, (rows, weights), by backpropagation; 0 where the mask is.
 
@@ -234,6 +244,7 @@ def curvature(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: 
     return engine.scan(add, start, tuple(ops.reshape(part, (-1, ROWS, *part.shape[1:])) for part in blocks))[0]
 
 
+@direct
 def answers(engine: Engine, w: Array, x: Array, *, plan: Plan) -> Array:
     """What the network says of each row: its outputs, or probabilities, (rows, outputs)."""
     return _last(plan)(outputs(plan, w, x))
@@ -244,6 +255,7 @@ def _last(plan: Plan) -> Callable[[Array], Array]:
     return activations.get(losses.get(plan.loss).activation if plan.output is None else plan.output)
 
 
+@costs(lambda a: CALLS * gradient_costs(a.plan, len(a.data[0])))
 def value_and_gradient(engine: Engine, w: Array, data: Any, mask: Array, l2: Array, *, plan: Plan) -> Any:
     """`gradient` as a program of its own."""
     return gradient(engine, plan, w, data, mask, l2)

@@ -11,7 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Bool, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ByThresholds
-from neuroloom.networks.base import Network, direct
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -113,6 +113,7 @@ class Perceptron(ByThresholds, Network):
         return self
 
 
+@costs(lambda a: (70 if a.pocket else 30) * len(a.x) * (a.ends[1] - a.ends[0]))
 def learn(
     engine: Engine, state: Any, orders: Any, ends: Any, x: Array, t: Array, rate: Array, *, bias: bool, pocket: bool
 ) -> Any:

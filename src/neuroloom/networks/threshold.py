@@ -13,7 +13,7 @@ from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, R
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError, ShapeError
 from neuroloom.networks.answers import ByThresholds, ManyTargets
-from neuroloom.networks.base import Network, direct
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.numbers import Numbers
 from neuroloom.networks.perceptron import in_order, linear
 from neuroloom.ops import draws
@@ -247,6 +247,7 @@ def respond(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) ->
     return ACTIVATIONS[activation][0](x @ w.T + b)
 
 
+@costs(lambda a: 35 * len(a.x) * (a.ends[1] - a.ends[0]))
 def descend(
     engine: Engine, state: Any, orders: Any, ends: Any, x: Array, t: Array, rate: Array, tol: Array, *, activation: str,
     bias: bool, normalize: bool,
