@@ -222,26 +222,34 @@ def jacobian(engine: Engine, plan: Plan, w: Array, x: Array, mask: Array, output
 def curvature(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: Array) -> Array:
     """The Gauss-Newton part of the objective's second derivatives: 2/k Σ s ∇ŷ ∇ŷᵀ over rows and k outputs, and l2.
 
-    The rows are taken ROWS at a time, so that there are never more slopes than of so many.
+    The rows are taken ROWS at a time, so that there are never more slopes than of so many. What lies below the diagonal
+    is mostly what lies above: a quarter of the products is not computed.
     """
     x, _, s = data
     k, n, size = plan.sizes[-1], x.shape[0], w.shape[0]
     numbers = engine.arange(size)
     decay = ops.cast(numbers < size - sum(plan.sizes[1:]), engine.dtype_name(w)) * l2
-    start = ops.where(numbers[:, None] == numbers, decay * mask, 0.0)
+    half = size // 2
 
-    def add(total: Array, block: Any) -> tuple[Array, Array]:
+    def add(totals: Any, block: Any) -> Any:
         x, s = block
+        above, corner = totals
         for output in range(k):
-            j = jacobian(engine, plan, w, x, mask, output)
-            total = total + (2 / k) * (j.T @ (s[:, None] * j))
-        return total, s[:0]
+            j = jacobian(engine, plan, w, x, mask, output) * ops.sqrt((2 / k) * s)[:, None]
+            above, corner = above + j[:, :half].T @ j, corner + j[:, half:].T @ j[:, half:]
+        return (above, corner), s[:0]
 
+    start = ops.where(numbers[:, None] == numbers, decay * mask, 0.0)
+    totals = start[:half], start[half:, half:]
     if n <= ROWS:
-        return add(start, (x, s))[0]
-    more = -n % ROWS
-    blocks = ops.pad(x, ((0, more), (0, 0))), ops.pad(s, ((0, more),))
-    return engine.scan(add, start, tuple(ops.reshape(part, (-1, ROWS, *part.shape[1:])) for part in blocks))[0]
+        totals = add(totals, (x, s))[0]
+    else:
+        more = -n % ROWS
+        blocks = ops.pad(x, ((0, more), (0, 0))), ops.pad(s, ((0, more),))
+        in_blocks = tuple(ops.reshape(part, (-1, ROWS, *part.shape[1:])) for part in blocks)
+        totals = engine.scan(add, totals, in_blocks)[0]
+    above, corner = totals
+    return ops.concat([above, ops.concat([above[:, half:].T, corner], axis=1)], axis=0)
 
 
 @direct
