@@ -18,6 +18,7 @@ from neuroloom import engines, networks, tree
 from neuroloom.engines import jax_options
 from neuroloom.engines.jax import JaxEngine
 from neuroloom.networks import art_rules, base, gas_growing, least_squares, mlp_rules, perceptron, radial, threshold
+from neuroloom.ops import draws
 from neuroloom.training import loop
 
 
@@ -351,3 +352,23 @@ assert "jax" not in sys.modules and "torch" not in sys.modules
 """
     environment = {name: value for name, value in os.environ.items() if name != "NEUROLOOM_ENGINE"}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+# ----------------------------------------------------------------------------------------------- rows and their orders
+
+
+def test_orders_of_many_passes_are_those_of_each():
+    """Fault 36: orders made together are the ones that each pass would make for itself."""
+    key = draws.key(3, "order")
+    found = draws.permutations(key, np.arange(5, 9, dtype=np.int32), 1000)
+    for number, order in zip(range(5, 9), found, strict=True):
+        np.testing.assert_array_equal(order, draws.permutation(draws.fold_in(key, number), 1000))
+
+
+@pytest.mark.parametrize(("name", "rule"), [("Perceptron", perceptron.learn), ("Adaline", threshold.descend)])
+def test_a_pass_reads_rows_in_place(monkeypatch, rng, name, rule):
+    """Fault 36: no copy of all rows in the order of the pass: beside the rows nothing has their size."""
+    x, y = rng.normal(size=(300, 7)), rng.integers(0, 2, 300)
+    net = getattr(networks, name)(max_iter=3, random_state=0, engine="jax")
+    program = traced(monkeypatch, lambda: net.fit(x, y))[rule]
+    assert [name for name, size in sizes(program.jaxpr.jaxpr) if size >= x.size and name != "mul"] == []

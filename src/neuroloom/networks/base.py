@@ -62,6 +62,9 @@ ORDERS = 1 << 20
 
 MOST_ORDERS = 16
 
+AS_IT_IS = 1 << 20
+"""Bytes up to which an array is handed to a compiled function as it is."""
+
 WHOLE = {"int64": "int32", "uint64": "int32", "uint32": "int32"}
 SINGLE = {"float64": "float32", "float16": "float32", **WHOLE}
 DOUBLE = {"float32": "float64", "float16": "float64", **WHOLE}
@@ -224,8 +227,7 @@ class Network(BaseEstimator):
             orders: Any = ()
             if key is not None:
                 orders = np.zeros((at_once, n), np.int32)
-                for i in range(last - first):
-                    orders[i] = draws.permutation(draws.fold_in(key, first + i), n)
+                orders[: last - first] = draws.permutations(key, np.arange(first, last, dtype=np.int32), n)
             state = run(engine, rule, state, orders, (first, last, passes), *values, **static)
         return state
 
@@ -352,7 +354,10 @@ def _inside(engine: Engine, rule: Callable[..., Any], static: dict[str, Any], *v
 def _array(engine: Engine, leaf: Any, widths: dict[str, str]) -> Any:
     array = np.asarray(leaf)
     dtype = widths.get(str(array.dtype), str(array.dtype))
-    return engine.asarray(array.astype(dtype, copy=False), dtype)
+    array = array.astype(dtype, copy=False)
+    if engine.compiles and array.nbytes < AS_IT_IS:
+        return array  # a compiled function makes an array of its own of it, in a fraction of the time
+    return engine.asarray(array, dtype)
 
 
 def _as_dataclass(cls: type) -> None:

@@ -260,16 +260,16 @@ def descend(
     lengths = ops.sum(x * x, axis=1) + (1.0 if bias else 0.0)
     rates = rate / ops.where(lengths > 0, lengths, 1.0) if normalize else rate + 0 * lengths
 
-    def one(state: Any, example: Any) -> Any:
+    def one(state: Any, row: Array) -> Any:
         w, b = state
-        x_i, t_i, rate_i = example
+        x_i, t_i, rate_i = (ops.gather(part, row) for part in (x, t, rates))
         y = phi(w @ x_i + b)
         delta = rate_i * (t_i - y) * slope(y)  # (k,)
         return (w + delta[:, None] * x_i, b + delta if bias else b), ops.mean((t_i - y) ** 2)
 
     def one_pass(i: Array, state: Any) -> Any:
         _, done, w, b, curve, before = state
-        (w, b), errors = engine.scan(one, (w, b), in_order(engine, (x, t, rates), orders, i))
+        (w, b), errors = engine.scan(one, (w, b), in_order(engine, x.shape[0], orders, i))
         error = ops.mean(errors)
         curve = ops.where(engine.arange(curve.shape[0]) == done, error, curve)
         still = (ops.abs(before - error) >= tol * before) & (error > 0) & ops.isfinite(error)
