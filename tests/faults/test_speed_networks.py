@@ -326,6 +326,15 @@ def test_an_engine_that_was_chosen_computes(monkeypatch, compiled, rng, way):
     assert len(compiled) == 1
 
 
+def test_small_work_gives_the_types_that_others_give(rng):
+    """Fault 36: single numbers of NumPy are as wide as arrays; what is learned does not become float64 by them."""
+    x = rng.normal(size=(20, 3))
+    small, other = (networks.Oja(random_state=0, engine=engine).fit(x) for engine in (None, "jax"))
+    assert small.components_.dtype == other.components_.dtype == np.float32
+    assert small.transform(x).dtype == other.transform(x).dtype == np.float64
+    np.testing.assert_allclose(small.components_, other.components_, rtol=1e-4, atol=1e-5)
+
+
 def test_long_trainings_begin_without_a_program(compiled, rng):
     """Fault 36: what a few passes solve is not compiled, however many there might have been; all engines agree."""
     x = rng.normal(size=(60, 3))

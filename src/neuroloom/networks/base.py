@@ -343,7 +343,12 @@ def _execute(
         engine, ("network", rule, config.signature(static)), lambda: functools.partial(_inside, engine, rule, static)
     )
     given = tree.map(lambda leaf: _array(engine, leaf, widths), values)
-    return tree.map(lambda leaf: np.array(engine.to_numpy(leaf)), made.run(*given))
+    return tree.map(lambda leaf: _result(engine.to_numpy(leaf), widths), made.run(*given))
+
+
+def _result(array: np.ndarray, widths: dict[str, str]) -> np.ndarray:
+    """An array of the caller's own; its floats as wide as others give them, though NumPy's single numbers widen them."""
+    return np.array(array, widths.get(str(array.dtype)) if array.dtype.kind == "f" else None)
 
 
 def _inside(engine: Engine, rule: Callable[..., Any], static: dict[str, Any], *values: Any) -> Any:
