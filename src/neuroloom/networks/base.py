@@ -347,7 +347,7 @@ def _execute(
 
 
 def _result(array: np.ndarray, widths: dict[str, str]) -> np.ndarray:
-    """An array of the caller's own; its floats as wide as others give them, though NumPy's single numbers widen them."""
+    """An array of the caller's own, with floats as wide as other engines give: NumPy's single numbers widen them."""
     return np.array(array, widths.get(str(array.dtype)) if array.dtype.kind == "f" else None)
 
 
