@@ -474,7 +474,7 @@ def test_a_population_is_given_learning_rates():
     population = nl.population(build, learning_rate=[0.1, 0.2]).fit([[2.0]], [[0.0]], verbose=0)
     found = [member.net.get_weights()[0].item() for member in population]
     np.testing.assert_allclose(found, [0.9, 0.8], rtol=1e-6)
-    with pytest.raises(ConfigurationError, match="A learner cannot be given dropout. Make it an argument"):
+    with pytest.raises(ConfigurationError, match="A learner cannot be given rate"):
         nl.population(build, dropout=[0.1, 0.2])
 
 

@@ -303,3 +303,21 @@ def test_a_state_is_a_value():
     state = TrainState(3)
     with pytest.raises(AttributeError):
         state.step = 4
+
+
+SETTERS = {
+    "assign": lambda model: model.weights[0].assign(np.zeros((5, 8))),
+    "layer.set_weights": lambda model: model.layers[0].set_weights([np.zeros((5, 8)), np.zeros(8)]),
+    "set_weights": lambda model: model.set_weights([np.zeros_like(w) for w in model.get_weights()]),
+    "inner": lambda model: model.layers[0].weights[0].assign(np.zeros((5, 8))),
+}
+
+
+@pytest.mark.parametrize("way", SETTERS)
+def test_weights_that_a_callback_sets_are_those_that_learn(way, training_engine):
+    """Steps of next to nothing keep what was set; what a training holds would bring the old weights back."""
+    model = classifier(optimizers.SGD(1e-30))
+    setting = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: SETTERS[way](model) if epoch == 1 else None)
+    other = classifier("sgd")
+    model.fit(X, Y, batch_size=16, epochs=4, verbose=0, callbacks=[setting], engine=training_engine.name)
+    assert np.abs(model.get_weights()[0]).max() < 1e-20 < np.abs(other.get_weights()[0]).max()

@@ -1,8 +1,13 @@
 """Fault 36: textbook networks do the work that their rule asks for, and no more. Work is counted, not timed."""
 
+import contextlib
 import functools
 import math
+import os
+import subprocess
+import sys
 import tracemalloc
+from collections import OrderedDict
 
 import jax
 import numpy as np
@@ -13,12 +18,15 @@ from neuroloom import engines, networks, tree
 from neuroloom.engines.jax import JaxEngine
 from neuroloom.engines.jax import options as jax_options
 from neuroloom.networks import art_rules, base, gas_growing, least_squares, mlp_rules, perceptron, radial, threshold
+from neuroloom.ops import draws
+from neuroloom.training import loop
 
 
 @pytest.fixture
 def compiled(monkeypatch):
-    """The functions that JAX was asked to compile."""
+    """The functions that JAX was asked to compile; what was compiled before is forgotten."""
     found, compile_ = [], JaxEngine.compile
+    monkeypatch.setattr(loop, "_programs", OrderedDict())
     monkeypatch.setattr(JaxEngine, "compile", lambda self, fn: found.append(fn) or compile_(self, fn))
     return found
 
@@ -243,3 +251,133 @@ def test_small_answers_need_no_program(compiled, name):
     for n in (3, 17, 150):
         net.predict(x[:n])
     assert compiled == []
+
+
+# --------------------------------------------------------------------------------------------------- the first call
+
+XOR = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0])
+SMALL = [
+    ("SelfOrganizingMap", {"training": "online"}, "iris"),
+    ("SelfOrganizingMap", {}, "iris"),
+    ("NeuralGas", {}, "iris"),
+    ("CompetitiveLayer", {}, "iris"),
+    ("GLVQ", {"max_iter": 50}, "iris"),
+    ("LVQ", {"epochs": 10}, "iris"),
+    ("GrowingNeuralGas", {"epochs": 3}, "iris"),
+    ("Perceptron", {"pocket": True, "max_iter": 20}, "iris"),
+    ("Adaline", {"max_iter": 40}, "iris"),
+    ("RBFClassifier", {}, "iris"),
+    ("RBFClassifier", {"centers": "gradient", "max_iter": 20}, "iris"),
+    ("PNN", {}, "iris"),
+    ("MultilayerPerceptronClassifier", {"algorithm": "gd"}, "iris"),
+    ("MultilayerPerceptronClassifier", {"algorithm": "bfgs"}, "iris"),
+    ("MultilayerPerceptronClassifier", {}, "xor"),
+    ("MultilayerPerceptronClassifier", {"algorithm": "cgf", "epochs": 20}, "xor"),
+    ("MultilayerPerceptronRegressor", {"algorithm": "lm"}, "xor"),
+    ("CascadeCorrelationClassifier", {}, "xor"),
+    ("ElmanClassifier", {"max_iter": 40}, "xor"),
+    ("BernoulliRBM", {"n_components": 8}, "xor"),
+    ("Hopfield", {}, "signs"),
+]
+
+
+def data(name):
+    signs = np.where(XOR[0] > 0, 1, -1)
+    return {"iris": load_iris(return_X_y=True), "xor": XOR, "signs": (signs[:1], None)}[name]
+
+
+@pytest.mark.filterwarnings("ignore:.*beyond the capacity:UserWarning")
+@pytest.mark.parametrize(("name", "settings", "of"), SMALL)
+def test_small_work_is_not_compiled(compiled, name, settings, of):
+    """Fault 36: where a compiled program cannot pay nothing is compiled, neither in fit nor for answers."""
+    net = getattr(networks, name)(random_state=0, **settings).fit(*data(of))
+    for answer in ("predict", "transform"):
+        if hasattr(net, answer):
+            getattr(net, answer)(data(of)[0])
+    assert compiled == []
+
+
+def add_three(engine, x, *, cost):
+    return engine.loop(0, 3, lambda i, x: (x + 1, True), x)
+
+
+base.costs(lambda a: a.cost)(add_three)
+
+
+def test_counts_decide_who_computes(compiled):
+    """Fault 36: a cost is always computed by the same engine, whatever ran before."""
+    for cost, programs in ((base.LITTLE, 0), (base.LITTLE + 1, 2), (base.LITTLE, 2), (base.LITTLE + 1, 2)):
+        for way in (base.run, base.answer):
+            np.testing.assert_array_equal(way(None, add_three, np.arange(3.0), cost=cost), [3.0, 4.0, 5.0])
+        assert len(compiled) == programs
+
+
+@pytest.mark.parametrize("way", ["argument", "use", "with", "environment"])
+def test_an_engine_that_was_chosen_computes(monkeypatch, compiled, rng, way):
+    """Fault 36: small work, too, goes to the engine that somebody asked for."""
+    if way == "use":
+        engines.use("jax")
+    if way == "environment":
+        monkeypatch.setattr(engines.dispatch, "from_environment", lambda: "jax")
+    net = networks.Perceptron(random_state=0, engine="jax" if way == "argument" else None)
+    x = rng.normal(size=(20, 3))
+    with engines.engine("jax") if way == "with" else contextlib.nullcontext():
+        net.fit(x, x[:, 0] > 0)
+    assert len(compiled) == 1
+
+
+def test_small_work_gives_the_types_that_others_give(rng):
+    """Fault 36: single numbers of NumPy are as wide as arrays; what is learned does not become float64 by them."""
+    x = rng.normal(size=(20, 3))
+    small, other = (networks.Oja(random_state=0, engine=engine).fit(x) for engine in (None, "jax"))
+    assert small.components_.dtype == other.components_.dtype == np.float32
+    assert small.transform(x).dtype == other.transform(x).dtype == np.float64
+    np.testing.assert_allclose(small.components_, other.components_, rtol=1e-4, atol=1e-5)
+
+
+def test_long_trainings_begin_without_a_program(compiled, rng):
+    """Fault 36: what a few passes solve is not compiled, however many there might have been; all engines agree."""
+    x = rng.normal(size=(60, 3))
+    solved = networks.Perceptron(random_state=0, max_iter=10_000).fit(x, x[:, 0] > 0)
+    assert compiled == [] and solved.loss_curve_[-1] == 0
+    y = rng.integers(0, 2, 60)  # which no plane separates
+    net = networks.Perceptron(random_state=0, max_iter=400).fit(x, y)
+    assert len(compiled) == 1 and net.n_iter_ == 400
+    for engine in ("numpy", "jax"):
+        other = networks.Perceptron(random_state=0, max_iter=400, engine=engine).fit(x, y)
+        np.testing.assert_allclose(net.coef_, other.coef_, rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(net.loss_curve_, other.loss_curve_, rtol=1e-6)
+
+
+def test_small_work_loads_no_engine():
+    """Fault 36: loading JAX takes longer than the whole of a small fit."""
+    program = """
+import sys
+from neuroloom import networks
+x, y = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 1]
+assert networks.Perceptron(random_state=0).fit(x, y).score(x, y) == 1
+assert networks.MultilayerPerceptronClassifier(random_state=0).fit(x, y).score(x, y) == 1
+assert "jax" not in sys.modules and "torch" not in sys.modules
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "NEUROLOOM_ENGINE"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+# ----------------------------------------------------------------------------------------------- rows and their orders
+
+
+def test_orders_of_many_passes_are_those_of_each():
+    """Fault 36: orders made together are the ones that each pass would make for itself."""
+    key = draws.key(3, "order")
+    found = draws.permutations(key, np.arange(5, 9, dtype=np.int32), 1000)
+    for number, order in zip(range(5, 9), found, strict=True):
+        np.testing.assert_array_equal(order, draws.permutation(draws.fold_in(key, number), 1000))
+
+
+@pytest.mark.parametrize(("name", "rule"), [("Perceptron", perceptron.learn), ("Adaline", threshold.descend)])
+def test_a_pass_reads_rows_in_place(monkeypatch, rng, name, rule):
+    """Fault 36: no copy of all rows in the order of the pass: beside the rows nothing has their size."""
+    x, y = rng.normal(size=(300, 7)), rng.integers(0, 2, 300)
+    net = getattr(networks, name)(max_iter=3, random_state=0, engine="jax")
+    program = traced(monkeypatch, lambda: net.fit(x, y))[rule]
+    assert [name for name, size in sizes(program.jaxpr.jaxpr) if size >= x.size and name != "mul"] == []

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator, parametrize_with_che
 
 import neuroloom as nl
 from neuroloom.errors import ConfigurationError, ModelFileError, NeuroloomError
-from neuroloom.networks import Network, load
+from neuroloom.networks import Network, base, load
 
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 ONE_EACH = list({type(row.network): row for row in reversed(ROWS)}.values())
@@ -127,6 +127,15 @@ def test_engines_learn_the_same(row, engine):
     one, other, X = fitted(row), fitted(row, engine), row.data()[0]
     assert_same(learned(one), learned(other), exact=False)
     assert_same(answers(one, X), answers(other, X), exact=False)
+
+
+@every_row
+def test_rules_say_what_they_cost(row, monkeypatch):
+    """So that small work is not compiled: each rule of a fit and of answers is `direct` or has its `costs`."""
+    rules, execute = set(), base._execute
+    monkeypatch.setattr(base, "_execute", lambda *args: rules.add(args[2]) or execute(*args))
+    answers(fitted(row), row.data()[0])
+    assert rules <= {*base._DIRECT, *base._COSTS}
 
 
 @every_class

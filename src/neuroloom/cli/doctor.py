@@ -68,7 +68,7 @@ def engine_row(name: str) -> tuple[tuple[str, str, str, str], str | None]:
     except Exception as error:  # whatever a broken installation raises, the doctor goes on
         return (name, "?", "-", f"does not load: {' '.join(str(error).split())[:60]}"), advice
     remark = "" if engine.trains else "forward only"
-    if name == dispatch.from_environment():
+    if name == dispatch.usual():
         remark = "in use by default"
     return (name, engine.version, devices, remark), None
 
@@ -96,7 +96,7 @@ def show_speeds() -> None:
             row.kind,
             f"{row.task} {row.samples}",
             *(f"{row.ms[name]:.3g}" if name in row.ms else "-" for name in engines),
-            choice(row, dispatch.from_environment()),
+            choice(row, dispatch.usual()),
         )
         for row in sorted(found.rows, key=lambda row: row.task != "train")
     ]

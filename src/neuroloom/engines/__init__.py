@@ -7,12 +7,13 @@ import sys
 
 from neuroloom.calls import Public
 from neuroloom.engines import dispatch
-from neuroloom.engines.dispatch import EngineInfo, current, engine, engines, installed, load, of, resolve, use
+from neuroloom.engines.dispatch import EngineInfo, chosen, current, engine, engines, installed, load, of, resolve, use
 from neuroloom.engines.kernels import Engine
 from neuroloom.engines.protocol import NAMESPACE, Spec, Windows
 
 __all__ = [
-    "NAMESPACE", "Engine", "EngineInfo", "Spec", "Windows", "current", "dispatch", "engine", "engines", "installed",
+    "NAMESPACE", "Engine", "EngineInfo", "Spec", "Windows", "chosen", "current", "dispatch", "engine", "engines",
+    "installed",
     "load", "of", "resolve", "use",
 ]  # fmt: skip
 

@@ -126,13 +126,23 @@ def installed(name: str) -> bool:
 
 def current() -> Engine:
     """The engine in use: `with engine(...)`, else `use(...)`, else NEUROLOOM_ENGINE, else jax."""
-    return load(_local.get() or _default or from_environment())
+    return load(_local.get() or _default or usual())
+
+
+def chosen() -> str:
+    """The name of the engine in use; empty where nobody chose one."""
+    return _local.get() or _default or from_environment()
+
+
+def usual() -> str:
+    """The engine that a process begins with."""
+    return from_environment() or "jax"
 
 
 @functools.cache
 def from_environment() -> str:
-    """The engine that a process begins with: NEUROLOOM_ENGINE, as it was when it was first asked for, else jax."""
-    return os.environ.get("NEUROLOOM_ENGINE") or "jax"
+    """The engine that a process begins with: NEUROLOOM_ENGINE, as it was when it was first asked for; or empty."""
+    return os.environ.get("NEUROLOOM_ENGINE") or ""
 
 
 def resolve(engine: str | Engine | None) -> Engine:

@@ -76,17 +76,20 @@ class Cell:
     """Where a layer's weights lie: their specs since the first call, their arrays since the first use.
 
     Attributes:
+        written: when its weights were last set by hand, counted over all cells.
         stamp: of the class; another number since any cell gave arrays that it had not given before.
+        writes: of the class; how often weights were set by hand.
     """
 
-    __slots__ = ("arrays", "engine", "shape", "specs", "traced")
-    stamp = 0
+    __slots__ = ("arrays", "engine", "shape", "specs", "traced", "written")
+    stamp = writes = 0
     _stamps = itertools.count(1)
 
     def __init__(self) -> None:
         self.shape: Any = None  # of the first input
         self.specs: dict[str, Weight] | None = None
         self.traced = False  # whether the weights of the layers inside are known
+        self.written = 0
         self.put(None)
 
     def put(self, arrays: dict[str, Array] | None) -> None:
@@ -108,7 +111,13 @@ class Cell:
 
     def __setstate__(self, state: Any) -> None:
         self.shape, self.specs, self.traced, arrays = state
+        self.written = 0
         self.put(arrays)
+
+    def say_written(self) -> None:
+        """The weights were set by hand: a training of them goes on with these."""
+        Cell.writes += 1
+        self.written = Cell.writes
 
 
 class Layer(Configured, kind="layer"):
@@ -552,6 +561,16 @@ class Layer(Configured, kind="layer"):
         """Put arrays in the place of some of the layer's own weights, by name."""
         now = dict(tree.items(self.own_arrays()))
         self.cell.put(tree.from_items([(name, values.get(name, array)) for name, array in now.items()]))
+        self.cell.say_written()
+
+    def say_written(self) -> None:
+        """The weights of this layer and of all in it were set by hand: a training of them goes on with these."""
+        for layer in parts_of(self).paths:
+            layer.cell.say_written()
+
+    def written_since(self, then: int) -> bool:
+        """Whether weights, those of layers inside too, were set by hand since `Cell.writes` had this value."""
+        return Cell.writes > then and any(layer.cell.written > then for layer in parts_of(self).paths)
 
     def initialize(self, seed: int, path: str) -> None:
         """Draw the weights of this layer and of all in it, from a seed and their paths, unless they exist."""

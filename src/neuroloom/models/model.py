@@ -24,6 +24,7 @@ from neuroloom.data.sources import sample_count, train_validation_split
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, DataError
 from neuroloom.layers import Network
+from neuroloom.layers.base import Cell
 from neuroloom.layers.parts import Version, specs_of
 from neuroloom.layers.run import FiniteRun
 from neuroloom.models.structure import Structure
@@ -382,7 +383,8 @@ class Model(Structure):
         try:
             course.run(state, epochs)
         finally:
-            self.history, self._replaced = history, True
+            self.history = history
+            self.network.say_written()  # to a training around this one
         return history
 
     def _warn_of_nothing(self) -> None:
@@ -456,7 +458,7 @@ class Model(Structure):
         self._draw()
         params, frozen = self._split(engine)
         slots = task.slots(params, self._state.slots, engine)
-        self._replaced = False
+        self._seen = Cell.writes
         step = engine.scalar(int(self._state.step), "int32")
         extra = tree.map(engine.asarray, self._own_state())
         return {"params": params, "frozen": frozen, "slots": slots, "step": step, **extra}
@@ -474,7 +476,7 @@ class Model(Structure):
 
     def _enter(self, engine: Engine, state: Tree) -> Tree:
         """The state of the next chunk: with the learning rate, and what callbacks have set meanwhile."""
-        if self._replaced:
+        if self.network.written_since(self._seen):
             state = {**state, **self._training_state(engine, self._make_task())}
         return {**state, "learning_rate": engine.scalar(self.learning_rate)}
 

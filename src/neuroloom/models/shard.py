@@ -11,6 +11,7 @@ import numpy as np
 
 from neuroloom import engines, tree
 from neuroloom.engines import Engine
+from neuroloom.layers.base import Cell
 from neuroloom.layers.parts import specs_of
 from neuroloom.models.model import Model
 from neuroloom.optimizers.schedules import Schedule
@@ -96,7 +97,7 @@ class Shard:
 
     def enter(self, learning: np.ndarray) -> None:
         """Begin an epoch of those who learn, with what callbacks have set meanwhile."""
-        if any(model._replaced for model in self.models):
+        if any(model.network.written_since(model._seen) for model in self.models):
             self.state["members"] |= self._weights()
         self.learning = self.feed.active = learning.copy()
         self.state = self._begun(self.state)
@@ -213,7 +214,7 @@ class Shard:
         for path, (_, trains) in specs_of(self.models[0].network).items():
             found["params" if trains else "frozen"][path] = self._stacked([arrays[path] for arrays in every])
         for model in self.models:
-            model._replaced = False
+            model._seen = Cell.writes
         return found
 
     def _slots(self, params: Tree) -> Tree:
@@ -232,7 +233,7 @@ class Shard:
         arrays = tree.map(self.engine.to_numpy, {name: self.state["members"][name] for name in names})
         for i, model in enumerate(self.models):
             own = tree.map(lambda a: np.array(a[i]), arrays)  # noqa: B023  (a copy: used here only)
-            if not model._replaced:  # else a callback has set others since
+            if not model.network.written_since(model._seen):  # else a callback has set others since
                 model.network.assign(tree.from_items([*own["params"].items(), *own["frozen"].items()]))
             if slots:
                 model._state = replace(model._state, slots=own["slots"], step=int(own["step"]))

@@ -100,7 +100,7 @@ class Structure:
     def _begin(self, name: str | None) -> None:
         self.name = name
         self._seed = config.next_seed()
-        self._replaced = False  # whether weights were set since a training last looked
+        self._seen = 0  # the value of Cell.writes when a training last looked
         self._trainable = True
         self._body: WrittenNetwork | None = None
 
@@ -298,7 +298,7 @@ class Structure:
         specs = specs_of(self.network)
         arrays = {path: as_weight(path, given[path], shape, specs[path][0].dtype) for path, shape in shapes.items()}
         self.network.assign(tree.from_items(list(arrays.items())))
-        self._replaced = True
+        self.network.say_written()
 
     def _by_order(self, weights: list[Any], shapes: dict[str, Any]) -> dict[str, Any]:
         if len(weights) != len(shapes):

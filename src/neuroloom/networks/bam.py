@@ -13,7 +13,7 @@ from neuroloom import ops
 from neuroloom.config import PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ShapeError
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.hamming import _signs
 from neuroloom.networks.hopfield import _sign
 from neuroloom.typing import Array
@@ -150,11 +150,13 @@ def capacity(n: int, p: int) -> float:
     return max(1.0, min(n / (2 * math.log(max(p, 2))), p / (2 * math.log(max(n, 2)))))
 
 
+@direct
 def correlate(engine: Engine, w: Array, x: Array, y: Array) -> Array:
     """W + Σ x yᵀ."""
     return w + x.T @ y
 
 
+@costs(lambda a: (60 + (len(a.x) * a.w.size) / 2500) * a.steps)
 def bounce(engine: Engine, w: Array, x: Array, y: Array, steps: Array) -> tuple[Array, Array]:
     """x calls up y and y calls up x, until neither changes. Sums are whole numbers: 0 is exactly 0."""
 

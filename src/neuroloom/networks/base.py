@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import os
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -49,10 +50,20 @@ BLOCK = 256
 SMALL = 1 << 16
 """Up to this many numbers a rule that is `direct` is computed by NumPy."""
 
+LITTLE = 300_000
+"""Up to these `costs` NumPy computes a rule where nobody chose an engine. To load JAX and to compile takes 0.7 to 3 s:
+even the five fits of a cross-validation are over by then."""
+
+FIRST_LOOK = 30_000
+"""Costs of the passes of a longer rule that NumPy makes before it is compiled: many problems are solved by then."""
+
 ORDERS = 1 << 20
 """Most numbers of rows in the orders that are made at a time; and MOST_ORDERS orders."""
 
 MOST_ORDERS = 16
+
+AS_IT_IS = 1 << 20
+"""Bytes up to which an array is handed to a compiled function as it is."""
 
 WHOLE = {"int64": "int32", "uint64": "int32", "uint32": "int32"}
 SINGLE = {"float64": "float32", "float16": "float32", **WHOLE}
@@ -91,7 +102,8 @@ class Network(BaseEstimator):
     """Base of every textbook network. Its fields are parameters; what it learns ends in `_`.
 
     Args:
-        engine: the tensor library that computes: "jax", "torch"; None is the one in use (`neuroloom.use`).
+        engine: the tensor library that computes: "jax", "torch", "numpy"; None is the one in use (`neuroloom.use`).
+            Where nobody chose any, NumPy does small work, which is over before JAX is loaded and has compiled.
         random_state: a seed (whole number) or a `numpy.random.RandomState`; None draws another one at each fit
             (from `neuroloom.utils.set_random_seed`).
     """
@@ -205,15 +217,18 @@ class Network(BaseEstimator):
             key: of the orders; None: the rows come as they are, and orders are ().
         """
         at_once = passes if key is None else min(passes, MOST_ORDERS, max(1, ORDERS // n))
+        by_numpy = _passes_by_numpy(
+            self.engine, passes, _COSTS[rule](state, (), (0, passes, passes), *values, **static)
+        )
         while state[0] and state[1] < passes:
             first = int(state[1])
-            last = min(first + at_once, passes)
+            last = min(first + at_once, by_numpy if first < by_numpy else passes)
+            engine = "numpy" if first < by_numpy else engines.resolve(self.engine)
             orders: Any = ()
             if key is not None:
                 orders = np.zeros((at_once, n), np.int32)
-                for i in range(last - first):
-                    orders[i] = draws.permutation(draws.fold_in(key, first + i), n)
-            state = self._run(rule, state, orders, (first, last, passes), *values, **static)
+                orders[: last - first] = draws.permutations(key, np.arange(first, last, dtype=np.int32), n)
+            state = run(engine, rule, state, orders, (first, last, passes), *values, **static)
         return state
 
     def _run(self, rule: Callable[..., Any], /, *values: Tree, **static: Any) -> Any:
@@ -259,7 +274,7 @@ def run(engine: str | Engine | None, rule: Callable[..., Any], /, *values: Tree,
     Returns:
         what `rule` returns, as NumPy arrays.
     """
-    return _execute(engine, SINGLE, rule, values, static)
+    return _execute(_engine_for(engine, rule, values, static), SINGLE, rule, values, static)
 
 
 def answer(engine: str | Engine | None, rule: Callable[..., Any], *values: Tree, **static: Any) -> Any:
@@ -267,8 +282,9 @@ def answer(engine: str | Engine | None, rule: Callable[..., Any], *values: Tree,
 
     A product of float32 matrices does in its last bit: 6e-8, where scikit-learn's checks expect 1e-9.
     """
-    with engines.resolve(engine).double():
-        return _execute(engine, DOUBLE, rule, values, static)
+    chosen = _engine_for(engine, rule, values, static)
+    with chosen.double():
+        return _execute(chosen, DOUBLE, rule, values, static)
 
 
 _DIRECT: set[Callable[..., Any]] = set()
@@ -284,14 +300,55 @@ def direct(rule: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
-def _execute(engine: Any, widths: dict[str, str], rule: Callable[..., Any], values: Any, static: dict[str, Any]) -> Any:
-    few = rule in _DIRECT and sum(np.size(leaf) for leaf in tree.leaves(values)) <= SMALL
-    engine = engines.resolve(engines.dispatch.HOST if few else engine)
+_COSTS: dict[Callable[..., Any], Callable[..., float]] = {}
+
+
+def costs(cost: Callable[[SimpleNamespace], float]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Marks a rule with loops or gradients: `cost` is given the rule's arguments, by name, and says about how many
+    microseconds NumPy takes for it, from counts such as rows, passes and units.
+
+    Up to LITTLE it is NumPy that computes, if nobody chose an engine: neither by the argument `engine`, nor by
+    `neuroloom.use`, `with neuroloom.engine`, or NEUROLOOM_ENGINE. It depends on counts alone, so that the same call
+    always gives the same numbers.
+    """
+
+    def mark(rule: Callable[..., Any]) -> Callable[..., Any]:
+        names = inspect.signature(rule)
+        _COSTS[rule] = lambda *values, **static: cost(SimpleNamespace(**names.bind(None, *values, **static).arguments))
+        return rule
+
+    return mark
+
+
+def _engine_for(engine: Any, rule: Callable[..., Any], values: Any, static: dict[str, Any]) -> Engine:
+    """The engine that a rule with these values runs on."""
+    if rule in _DIRECT and sum(np.size(leaf) for leaf in tree.leaves(values)) <= SMALL:
+        return engines.load(engines.dispatch.HOST)
+    if engine is None and not engines.chosen() and rule in _COSTS and _COSTS[rule](*values, **static) <= LITTLE:
+        return engines.load(engines.dispatch.HOST)
+    return engines.resolve(engine)
+
+
+def _passes_by_numpy(engine: Any, passes: int, cost: float) -> int:
+    """How many of the passes, which cost so much all together, NumPy makes: all, the first ones, or none."""
+    if engine is not None or engines.chosen():
+        return 0
+    return passes if cost <= LITTLE else int(FIRST_LOOK * passes / cost)
+
+
+def _execute(
+    engine: Engine, widths: dict[str, str], rule: Callable[..., Any], values: Any, static: dict[str, Any]
+) -> Any:
     made = loop.program(
         engine, ("network", rule, config.signature(static)), lambda: functools.partial(_inside, engine, rule, static)
     )
     given = tree.map(lambda leaf: _array(engine, leaf, widths), values)
-    return tree.map(lambda leaf: np.array(engine.to_numpy(leaf)), made.run(*given))
+    return tree.map(lambda leaf: _result(engine.to_numpy(leaf), widths), made.run(*given))
+
+
+def _result(array: np.ndarray, widths: dict[str, str]) -> np.ndarray:
+    """An array of the caller's own, with floats as wide as other engines give: NumPy's single numbers widen them."""
+    return np.array(array, widths.get(str(array.dtype)) if array.dtype.kind == "f" else None)
 
 
 def _inside(engine: Engine, rule: Callable[..., Any], static: dict[str, Any], *values: Any) -> Any:
@@ -302,7 +359,10 @@ def _inside(engine: Engine, rule: Callable[..., Any], static: dict[str, Any], *v
 def _array(engine: Engine, leaf: Any, widths: dict[str, str]) -> Any:
     array = np.asarray(leaf)
     dtype = widths.get(str(array.dtype), str(array.dtype))
-    return engine.asarray(array.astype(dtype, copy=False), dtype)
+    array = array.astype(dtype, copy=False)
+    if engine.traces and array.nbytes < AS_IT_IS:
+        return array  # a compiled function makes an array of its own of it, in a fraction of the time
+    return engine.asarray(array, dtype)
 
 
 def _as_dataclass(cls: type) -> None:

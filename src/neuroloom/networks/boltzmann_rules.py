@@ -6,10 +6,16 @@ from typing import Any
 
 from neuroloom import ops
 from neuroloom.engines import Engine
+from neuroloom.networks.base import costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key
 
 Net = tuple[Array, Array]
+
+
+def settle_costs(w: Any, rows: int, sweeps: int) -> float:
+    """What `settle` costs."""
+    return sweeps * len(w) * (50 + rows * len(w) / 500)
 
 
 def settle(engine: Engine, net: Net, s: Array, free: Array, temperatures: Array, key: Key) -> tuple[Array, Array]:
@@ -37,6 +43,7 @@ def settle(engine: Engine, net: Net, s: Array, free: Array, temperatures: Array,
     return engine.scan(one_sweep, s, (temperatures, engine.arange(temperatures.shape[0])))
 
 
+@costs(lambda a: settle_costs(a.net[0], len(a.s), len(a.temperatures)))
 def settled(
     engine: Engine, net: Net, s: Array, free: Array, temperatures: Array, key: Key, *, sweeps: int
 ) -> tuple[Array, Array]:
@@ -45,6 +52,7 @@ def settled(
     return end, ops.mean(states[-sweeps:], axis=0)
 
 
+@costs(lambda a: 2 * a.epochs * settle_costs(a.net[0], len(a.v) + a.chains, len(a.temperatures)))
 def train(
     engine: Engine, net: Net, v: Array, mask: Array, rate: Array, decay: Array, temperatures: Array, key: Key, *,
     sweeps: int, chains: int, epochs: int,
@@ -68,6 +76,7 @@ def train(
     return engine.scan(one, net, engine.arange(epochs))
 
 
+@costs(lambda a: (150 + (a.clamped.size + a.every.size) * len(a.mask) / 2000) * a.epochs)
 def train_exactly(
     engine: Engine, net: Net, clamped: Array, share: Array, every: Array, mask: Array, rate: Array, decay: Array, *,
     epochs: int,
@@ -114,6 +123,7 @@ def energies(net: Net, s: Array) -> Array:
     return -ops.sum((s @ net[0]) * s, axis=1) / 2 - s @ net[1]
 
 
+@direct
 def hidden_means(engine: Engine, net: Net, v: Array, hidden: Array) -> Array:
     """P(h = 1 | v), by a sum over all states of the hidden units, (states, hidden)."""
     w, bias = net
@@ -122,6 +132,7 @@ def hidden_means(engine: Engine, net: Net, v: Array, hidden: Array) -> Array:
     return ops.softmax((v @ w[:d, d:]) @ hidden.T - own[None, :], axis=1) @ hidden
 
 
+@costs(lambda a: (25 + len(a.v) * a.net[0].size / 2000) * a.steps)
 def mean_field(engine: Engine, net: Net, v: Array, steps: Array) -> Array:
     """Where h ← ½ (h + σ(W (v, h) + θ)) leads."""
     w, bias = net

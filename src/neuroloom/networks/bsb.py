@@ -10,7 +10,7 @@ from sklearn.base import TransformerMixin
 from neuroloom import ops
 from neuroloom.config import Choice, Number, Positive, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.hopfield import energies
 from neuroloom.typing import Array
 
@@ -99,11 +99,13 @@ class BrainStateInABox(TransformerMixin, Network):
         return found
 
 
+@direct
 def associate(engine: Engine, w: Array, patterns: Array) -> Array:
     """W + 1/N Σ ξ ξᵀ."""
     return w + patterns.T @ patterns / w.shape[0]
 
 
+@costs(lambda a: (20 + a.w.size / 500) * len(a.patterns) * a.epochs)
 def correct(engine: Engine, w: Array, patterns: Array, rate: Array, epochs: Array) -> Array:
     """Widrow and Hoff's rule, pattern by pattern; a pattern of zeros changes nothing."""
     lengths = ops.sum(patterns * patterns, axis=1)
@@ -120,6 +122,7 @@ def correct(engine: Engine, w: Array, patterns: Array, rate: Array, epochs: Arra
     return engine.loop(0, epochs, epoch, w)
 
 
+@costs(lambda a: (25 + len(a.x) * a.w.size / 5000) * a.steps)
 def grow(engine: Engine, w: Array, x: Array, beta: Array, steps: Array) -> Array:
     """x ← f(x + β W x) until nothing changes."""
 

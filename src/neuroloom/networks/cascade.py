@@ -17,7 +17,7 @@ from neuroloom.networks import mlp_algorithms as algorithms
 from neuroloom.networks import mlp_rules as rules
 from neuroloom.networks import mlp_training as training
 from neuroloom.networks.answers import ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Tree
 
@@ -233,6 +233,7 @@ class CascadeCorrelationRegressor(ManyTargets, _Cascade):
         return "mse"
 
 
+@costs(lambda a: (900 + len(a.shares) * a.u.size / 300) * a.epochs)
 def recruit(
     engine: Engine, u: Array, slots: Tree, features: Array, residual: Array, shares: Array, rate: Array, epochs: Array,
     *, algorithm: str, activation: Any,
@@ -270,6 +271,7 @@ def scores(values: Array, residual: Array, shares: Array) -> Array:
     return ops.sum(ops.abs(products), axis=1) / ops.maximum(size, 1e-300)
 
 
+@direct
 def cascade(
     engine: Engine, x: Array, hidden: Array, biases: Array, coef: Array, intercept: Array, *, activation: Any, loss: str
 ) -> Array:

@@ -13,7 +13,7 @@ from neuroloom import config, ops
 from neuroloom.config import Choice, NonNegative, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.numbers import Numbers
 from neuroloom.typing import Array
 
@@ -175,6 +175,7 @@ def _around(p: SimpleNamespace) -> Templates:
     return a * near, b * near, z
 
 
+@costs(lambda a: (150 + a.x.size / 25) * a.limit)
 def flow(
     engine: Engine, templates: Any, u: Array, x: Array, step: Array, tol: Array, limit: Array, *, border: str
 ) -> Array:
@@ -192,6 +193,7 @@ def flow(
     return engine.loop(0, limit, one, (x, x[:, :1, :1] == x[:, :1, :1]))[0]
 
 
+@direct
 def energy(engine: Engine, templates: Any, u: Array, y: Array, *, border: str) -> Array:
     """E of each image."""
     a, b, z = templates

@@ -10,7 +10,7 @@ from neuroloom import ops
 from neuroloom.config import Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -92,6 +92,7 @@ class CMAC(ManyTargets, Network):
         return np.concatenate([numbers, np.clip(boxes, -(2**31), 2**31 - 1)], axis=2).astype(np.int32)
 
 
+@costs(lambda a: 60 * len(a.index) * a.epochs)
 def learn(
     engine: Engine, index: Array, targets: Array, weights: Array, rate: Array, key: Array, *, epochs: int
 ) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ from neuroloom import ops
 from neuroloom.config import Bool, Choice, NonNegative, Number, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks import competitive_rules as rules
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -141,6 +141,7 @@ class CompetitiveLayer(Quantizer):
         return self
 
 
+@costs(lambda a: (40 + a.state[0].size / 10) * len(a.x) * len(a.curve))
 def compete(
     engine: Engine, x: Array, state: Any, rates: Array, memory: Array, bias: Array, key: Array, first: Array,
     curve: Array, epochs: Array, *, conscience: bool,

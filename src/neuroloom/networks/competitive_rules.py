@@ -11,6 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Check, Choice, Number
 from neuroloom.engines import Engine
 from neuroloom.errors import DataError
+from neuroloom.networks.base import direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key, Tree
 
@@ -110,6 +111,7 @@ def length(found: Array, distance: str) -> Array:
     return ops.sqrt(found) if distance == "euclidean" else found
 
 
+@direct
 def lengths(engine: Engine, x: Array, w: Array, *, distance: str, missing: bool) -> Array:
     """The distance of each row of x (n, features) to each of w (units, features): (n, units)."""
     return length(gaps(engine, x, w, distance=distance, missing=missing).T, distance)

@@ -13,7 +13,7 @@ from neuroloom.config import Choice, NonNegative, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.networks import topology
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs
 from neuroloom.networks.numbers import Matrix, PerUnit
 from neuroloom.typing import Array
 
@@ -110,6 +110,7 @@ class ConnectedNetwork(TransformerMixin, Network):
         return found
 
 
+@costs(lambda a: (60 + a.s.size * (len(a.w) / 5000 + 0.02)) * a.steps)
 def spread(
     engine: Engine, w: Array, b: Array, held: Array, s: Array, tol: Array, steps: Array, *, activation: str
 ) -> Array:

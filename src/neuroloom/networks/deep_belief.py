@@ -14,7 +14,7 @@ from neuroloom import ops, optimizers
 from neuroloom.config import Bool, Choice, Fraction, NonNegative, Positive, PositiveInt, Sizes
 from neuroloom.engines import Engine
 from neuroloom.networks import rbm_rules as rules
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.rbm import BernoulliRBM, GaussianRBM, within_unit
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key, Tree
@@ -202,6 +202,7 @@ class DeepBeliefClassifier(ClassifierMixin, _Stack):
         return self.classes_[best]
 
 
+@direct
 def down(engine: Engine, net: Any, h: Array, key: Key, *, kind: str, drawn: bool) -> Array:
     """States of the units below, or their means."""
     z = rules.to_visible(net, h)
@@ -215,11 +216,18 @@ def logits(layers: Tree, x: Array) -> Array:
     return x @ layers[-1][0].T + layers[-1][1]
 
 
+@direct
 def probabilities(engine: Engine, layers: Tree, x: Array) -> Array:
     """P(class | x)."""
     return ops.softmax(logits(layers, x), axis=1)
 
 
+def tuning_costs(a: Any) -> float:
+    """What `tune` costs."""
+    return a.epochs * math.ceil(len(a.x) / a.batch) * (1000 + a.batch * sum(w.size for w, _ in a.layers) / 300)
+
+
+@costs(tuning_costs)
 def tune(
     engine: Engine, layers: Tree, x: Array, labels: Array, rate: Array, key: Key, *, batch: int, epochs: int
 ) -> tuple[Tree, Array]:

@@ -8,12 +8,14 @@ that are no neighbours stay 0. A network is (W, b, c) as in `rbm_rules`: weights
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from neuroloom import ops
 from neuroloom.engines import Engine
 from neuroloom.networks import rbm_rules as rules
+from neuroloom.networks.base import costs, direct
 from neuroloom.networks.rbm_rules import Net
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key
@@ -38,6 +40,15 @@ def joined(weights: Sequence[Array], biases: Sequence[Array]) -> Net:
 # --------------------------------------------------------------------------------------------------------- training
 
 
+def training_costs(a: Any) -> float:
+    """What `train` costs."""
+    batches, product = math.ceil(len(a.x) / a.batch), sum(w.size for w in a.weights) / 500
+    first = len(a.weights) * a.pretraining * batches * (200 + a.batch * product)
+    sweeps, chains = (50 + a.batch * product) * a.sweeps, (250 + len(a.chains) * product) * a.k
+    return first + a.epochs * batches * (200 + sweeps + chains)
+
+
+@costs(training_costs)
 def train(
     engine: Engine, weights: Sequence[Array], biases: Sequence[Array], chains: Array, x: Array, key: Key, rate: Array,
     *, batch: int, k: int, sweeps: int, pretraining: int, epochs: int,
@@ -109,6 +120,11 @@ def contrasted(
 # ----------------------------------------------------------------------------------------------------------- asking
 
 
+def answer_costs(a: Any) -> float:
+    """What an answer costs, where the mean field rests after a hundred sweeps."""
+    return 100 * (50 + len(a.v) * a.net[0].size / 500)
+
+
 def completed(engine: Engine, net: Net, v: Array, sweeps: int, still: float) -> Array:
     """The even layers: v, and the mean-field probabilities of the hidden ones, (rows, even).
 
@@ -132,22 +148,26 @@ def reconstructed(net: Net, even: Array, d: int) -> Array:
     return ops.sigmoid(rules.to_visible(net, ops.sigmoid(rules.to_hidden(net, even))))[:, :d]
 
 
+@costs(answer_costs)
 def mean_field(engine: Engine, net: Net, v: Array) -> tuple[Array, Array]:
     """The probabilities of all even and of all odd layers where they rest."""
     even = completed(engine, net, v, SWEEPS, STILL)
     return even, ops.sigmoid(rules.to_hidden(net, even))
 
 
+@costs(answer_costs)
 def reconstruction(engine: Engine, net: Net, v: Array) -> Array:
     """What the mean field makes of each row."""
     return reconstructed(net, completed(engine, net, v, SWEEPS, STILL), v.shape[1])
 
 
+@direct
 def energy(engine: Engine, net: Net, even: Array, odd: Array) -> Array:
     """E of each row of states."""
     return -(even @ net[1]) - ops.sum(odd * rules.to_hidden(net, even), axis=1)
 
 
+@costs(answer_costs)
 def bound(engine: Engine, net: Net, v: Array) -> Array:
     """A lower bound on ln p(v) + ln Z: the mean field's mean of -E, and its entropy.
 

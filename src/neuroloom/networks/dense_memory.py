@@ -9,7 +9,8 @@ import numpy as np
 from neuroloom import ops
 from neuroloom.config import NonNegative, Positive, PositiveInt
 from neuroloom.engines import Engine
-from neuroloom.networks.hopfield import _Memory
+from neuroloom.networks.base import costs
+from neuroloom.networks.hopfield import RESTS, _Memory
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -129,6 +130,7 @@ class ModernHopfield(_Memory):
         return -lse + 0.5 * (s * s).sum(axis=1) + 0.5 * (patterns**2).sum(axis=1).max()
 
 
+@costs(lambda a: (50 + len(a.patterns) * len(a.states) / 50) * a.patterns.shape[1] * min(a.sweeps, RESTS))
 def recall_dense(engine: Engine, patterns: Array, states: Array, sweeps: Array, key: Array, *, degree: int) -> Array:
     """Unit after unit, until nothing changes. The overlaps with all patterns follow each change.
 
@@ -156,6 +158,7 @@ def recall_dense(engine: Engine, patterns: Array, states: Array, sweeps: Array, 
     return engine.loop(0, sweeps, sweep, states.T).T
 
 
+@costs(lambda a: (60 + len(a.s) * a.patterns.size / 2000) * a.steps)
 def attend(engine: Engine, patterns: Array, s: Array, beta: Array, tol: Array, steps: Array) -> Array:
     """s ← softmax(β s Ξᵀ) Ξ until s rests, each row for itself."""
 

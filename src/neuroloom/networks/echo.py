@@ -13,6 +13,7 @@ from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, DataError, ShapeError
 from neuroloom.networks import least_squares
 from neuroloom.networks.answers import ManyTargets
+from neuroloom.networks.base import costs
 from neuroloom.networks.sequences import _Scored, _Sequences
 from neuroloom.typing import Array
 
@@ -172,6 +173,7 @@ def step(x: Array, heard: Array, w: Array, leak: Array) -> Array:
     return (1 - leak) * x + leak * ops.tanh(heard + x @ w)
 
 
+@costs(lambda a: len(a.inputs) * (12 + a.x.size * (len(a.weights[1]) / 5000 + 0.02)))
 def echoes(engine: Engine, x: Array, inputs: Array, weights: tuple[Array, ...], leak: Array) -> Array:
     """All states for inputs (steps, sequences, features): (steps, sequences, units)."""
     w_in, w, bias = weights
@@ -183,6 +185,7 @@ def echoes(engine: Engine, x: Array, inputs: Array, weights: tuple[Array, ...], 
     return engine.scan(one, x, inputs @ w_in + bias)[1]
 
 
+@costs(lambda a: a.steps * (25 + a.x.size * (len(a.weights[1]) / 5000 + 0.02)))
 def go_on(
     engine: Engine, x: Array, u: Array, weights: tuple[Array, ...], v: Array, c: Array, leak: Array, *, steps: int
 ) -> Array:

@@ -13,6 +13,7 @@ from neuroloom import ops
 from neuroloom.config import PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks import competitive_rules as rules
+from neuroloom.networks.base import costs
 from neuroloom.networks.competitive import Quantizer
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key
@@ -74,6 +75,7 @@ class NeuralGas(Quantizer):
         return self
 
 
+@costs(lambda a: (45 + a.w.size / 10) * len(a.x) * len(a.curve))
 def diffuse(
     engine: Engine, x: Array, w: Array, rates: Array, ranges: Array, key: Key, first: Array, curve: Array,
     epochs: Array,

@@ -11,6 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Integer, Number, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks import competitive_rules as rules
+from neuroloom.networks.base import costs
 from neuroloom.networks.competitive import Quantizer
 from neuroloom.networks.gas import parts
 from neuroloom.ops import draws
@@ -113,6 +114,7 @@ class GrowingNeuralGas(Quantizer):
         return w, np.arange(places) < units, error, won, degrees, new.ravel()
 
 
+@costs(lambda a: (350 + a.places[0].size / 10 + len(a.places[0]) ** 2 / 500) * len(a.x) * len(a.curve))
 def grow(
     engine: Engine, x: Array, places: Any, rates: Array, every: Array, seen: Array, key: Key, first: Array,
     curve: Array, epochs: Array,

@@ -12,6 +12,7 @@ from sklearn.base import TransformerMixin
 from neuroloom import ops, optimizers
 from neuroloom.config import Positive, PositiveInt
 from neuroloom.engines import Engine
+from neuroloom.networks.base import costs, direct
 from neuroloom.networks.kernel import log_share, squared_distances
 from neuroloom.networks.lvq import Prototypes
 from neuroloom.typing import Array, Tree
@@ -203,6 +204,7 @@ class RSLVQ(_Descending):
         return np.stack([logsumexp(logits[:, self.prototype_labels_ == c], axis=1) for c in classes], axis=1)
 
 
+@costs(lambda a: (850 + len(a.x) * len(a.marks) / 4) * a.steps)
 def descend(
     engine: Engine, start: Tree, x: Array, labels: Array, marks: Array, rate: Array, sigma: Array, *, cost: str,
     steps: int,
@@ -262,10 +264,12 @@ def soft(squared: Array, same: Array, sigma: Array) -> Array:
     return -log_share(-squared / (2 * sigma**2), same)
 
 
+@direct
 def _scaled_distances(engine: Engine, x: Array, w: Array, factors: Array) -> Array:
     return squared_distances(x * factors, w * factors)
 
 
+@direct
 def _mapped_distances(engine: Engine, x: Array, w: Array, omega: Array) -> Array:
     to = ops.permute_dims(omega, (1, 0))
     return squared_distances(x @ to, w @ to)

@@ -15,7 +15,7 @@ from neuroloom import ops
 from neuroloom.config import Number, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.typing import Array
 
 
@@ -107,11 +107,13 @@ class HammingNetwork(ClassifierMixin, Network):
         return tags
 
 
+@direct
 def equal_bits(engine: Engine, x: Array, exemplars: Array) -> Array:
     """(N + x·e) / 2."""
     return (x.shape[1] + x @ exemplars.T) / 2
 
 
+@costs(lambda a: (60 + a.y.size / 100) * a.limit)
 def maxnet(engine: Engine, y: Array, inhibition: Array, limit: Array) -> tuple[Array, Array]:
     """Each row of y (n, units) until its positive units are equal, mostly one: the activations, and steps per row."""
 

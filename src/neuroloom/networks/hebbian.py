@@ -14,7 +14,7 @@ from neuroloom.config import Bool, Fraction, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.networks.answers import ByScores, ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -290,16 +290,19 @@ class Sanger(_Components):
     triangular = True
 
 
+@direct
 def correlate(engine: Engine, w: Array, x: Array, t: Array, weight: Array) -> Array:
     """W + Σ weight x tᵀ."""
     return w + x.T @ (weight[:, None] * t)
 
 
+@direct
 def product(engine: Engine, x: Array, w: Array) -> Array:
     """x W."""
     return x @ w
 
 
+@costs(lambda a: (15 + a.w.size / 500) * len(a.x) * a.epochs)
 def radiate(engine: Engine, w: Array, x: Array, t: Array, rate: Array, epochs: Array) -> Array:
     """Outstar learning, example by example."""
 
@@ -310,6 +313,7 @@ def radiate(engine: Engine, w: Array, x: Array, t: Array, rate: Array, epochs: A
     return engine.loop(0, epochs, lambda i, w: (engine.scan(one, w, (x, t))[0], i < epochs), w)
 
 
+@costs(lambda a: (15 + a.w.size / 500) * len(a.x) * a.epochs)
 def gather_in(engine: Engine, w: Array, x: Array, labels: Array, rate: Array, epochs: Array) -> Array:
     """Instar learning, example by example."""
     active = ops.one_hot(labels, w.shape[0])  # (n, classes)
@@ -321,6 +325,7 @@ def gather_in(engine: Engine, w: Array, x: Array, labels: Array, rate: Array, ep
     return engine.loop(0, epochs, lambda i, w: (engine.scan(one, w, (x, active))[0], i < epochs), w)
 
 
+@costs(lambda a: (22 + a.w.size / 200) * len(a.x) * a.epochs)
 def turn(
     engine: Engine, w: Array, x: Array, rate: Array, done: Array, epochs: Array, key: Array, *, triangular: bool
 ) -> Array:

@@ -13,7 +13,7 @@ from neuroloom import ops
 from neuroloom.config import Choice, NonNegative, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs
 from neuroloom.networks.numbers import Matrix
 from neuroloom.ops import draws
 from neuroloom.typing import Array
@@ -23,6 +23,9 @@ BLOCK = 32
 
 ROUNDING = 4e-6
 """Part of Σ |w| below which a sum counts as 0, so that rounding decides no tie."""
+
+RESTS = 10
+"""Sweeps after which a recall mostly rests."""
 
 Rule = Annotated[str, Choice("hebb", "pseudo-inverse", "storkey")]
 
@@ -292,6 +295,7 @@ def _sign(h: Array, s: Array, slack: Array) -> Array:
     return ops.where(h > slack, 1.0, ops.where(h < -slack, -1.0, s))
 
 
+@costs(lambda a: (60 + a.states.size * (len(a.w) / 5000 + 0.02)) * min(a.sweeps, RESTS))
 def recall_together(
     engine: Engine, w: Array, theta: Array, states: Array, sweeps: Array, first: Array, key: Array
 ) -> Array:
@@ -307,6 +311,7 @@ def recall_together(
     return engine.loop(0, sweeps, sweep, (states, states * 0, states[:, :1] == states[:, :1]))[0]
 
 
+@costs(lambda a: (25 + len(a.states) / 100) * len(a.w) * min(a.sweeps, RESTS))
 def recall_in_turn(
     engine: Engine, w: Array, theta: Array, states: Array, sweeps: Array, first: Array, key: Array
 ) -> Array:
@@ -351,6 +356,7 @@ def recall_in_turn(
     return engine.loop(0, sweeps, sweep, s)[:n].T
 
 
+@costs(lambda a: (40 + a.v.size * (len(a.w) / 5000 + 0.02)) * a.steps)
 def flow(
     engine: Engine, w: Array, v: Array, gain: Array, tau: Array, dt: Array, tol: Array, steps: Array
 ) -> Array:  # fmt: skip

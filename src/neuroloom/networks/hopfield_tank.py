@@ -11,7 +11,7 @@ from neuroloom import ops
 from neuroloom.config import NonNegative, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.annealing import tour_lengths
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs
 from neuroloom.typing import Array
 
 
@@ -108,6 +108,7 @@ def start_of(rng: np.random.Generator, n: int, starts: int, wanted: float, u0: f
     return u0 * np.arctanh(2 * even - 1) + 0.1 * u0 * rng.uniform(-1, 1, (starts, n, n))
 
 
+@costs(lambda a: a.steps * (200 + a.u.size / 10))
 def flow(
     engine: Engine, u: Array, distances: Array, weights: Any, wanted: Array, u0: Array, tau: Array, dt: Array, *,
     steps: int,

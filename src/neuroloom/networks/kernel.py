@@ -11,7 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Positive
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ManyTargets
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.typing import Array
 
 WIDTHS = np.geomspace(0.01, 2.0, 28)
@@ -153,11 +153,13 @@ class PNN(ClassifierMixin, _Kernel):
         return self.classes_[likeliest]
 
 
+@direct
 def average(engine: Engine, x: Array, patterns: Array, targets: Array, sigma: Array) -> Array:
     """Σ targets k / Σ k for each row of x; softmax forms the quotient without underflow."""
     return ops.softmax(-squared_distances(x, patterns) / (2 * sigma**2), axis=-1) @ targets
 
 
+@costs(lambda a: len(a.sigmas) * (40 + len(a.x) ** 2 / 50))
 def left_out(engine: Engine, x: Array, targets: Array, sigmas: Array, *, likelihood: bool) -> Array:
     """Per width the error of predicting each example from the others: -log likelihood, or squared.
 

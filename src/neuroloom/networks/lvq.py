@@ -12,7 +12,7 @@ from neuroloom import ops
 from neuroloom.config import Choice, Fraction, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ByScores
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.kernel import squared_distances
 from neuroloom.ops import draws
 from neuroloom.typing import Array
@@ -131,6 +131,7 @@ class LVQ(Prototypes):
         return self
 
 
+@costs(lambda a: (80 + a.w.size / 10) * a.rates.size)
 def learn(
     engine: Engine, x: Array, labels: Array, w: Array, marks: Array, rates: Array, window: Array, epsilon: Array,
     key: Array, *, rule: str,
@@ -180,5 +181,6 @@ def moves(
     return sign, right > 0
 
 
+@direct
 def _squared_distances(engine: Engine, x: Array, w: Array) -> Array:
     return squared_distances(x, w)

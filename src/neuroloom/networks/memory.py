@@ -11,7 +11,7 @@ from neuroloom import ops
 from neuroloom.config import PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.errors import ShapeError
-from neuroloom.networks.base import Network
+from neuroloom.networks.base import Network, costs
 from neuroloom.networks.hamming import _signs, equal_bits, maxnet
 from neuroloom.typing import Array
 
@@ -88,6 +88,7 @@ class HammingMemory(TransformerMixin, Network):
         return self._answer(winners, x, self.patterns_, self._checked().max_steps)
 
 
+@costs(lambda a: (60 + len(a.x) * len(a.patterns) / 100) * a.steps)
 def winners(engine: Engine, x: Array, patterns: Array, steps: Array) -> Array:
     """The number of the pattern that wins for each row of x."""
     return ops.argmax(maxnet(engine, equal_bits(engine, x, patterns), 1 / (len(patterns) + 1), steps)[0], axis=1)

@@ -16,11 +16,15 @@ from neuroloom import activations, initializers, losses, ops
 from neuroloom.config import Check
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, ShapeError
+from neuroloom.networks.base import costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key
 
 ROWS = 512
 """Rows whose slopes are held at a time."""
+
+CALLS = 100
+"""How often SciPy's algorithms ask for a gradient, to reckon with."""
 
 RANGES = {"tanh": (-1.0, 1.0), "softsign": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0)}
 """Between which values the units of an activation lie."""
@@ -192,6 +196,12 @@ def gradient(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: A
     return f, g
 
 
+def gradient_costs(plan: Plan, n: int) -> float:
+    """What `gradient` costs for n rows."""
+    weights = sum(plan.sizes[a] * plan.sizes[b] for a, b in plan.links)
+    return 400 + 300 * len(plan.links) + n * (weights / 100 + sum(plan.sizes) / 15)
+
+
 def jacobian(engine: Engine, plan: Plan, w: Array, x: Array, mask: Array, output: int) -> Array:
     """∂ŷ/∂w of one output for each row of x, (rows, weights), by backpropagation; 0 where the mask is.
 
@@ -212,28 +222,37 @@ def jacobian(engine: Engine, plan: Plan, w: Array, x: Array, mask: Array, output
 def curvature(engine: Engine, plan: Plan, w: Array, data: Any, mask: Array, l2: Array) -> Array:
     """The Gauss-Newton part of the objective's second derivatives: 2/k Σ s ∇ŷ ∇ŷᵀ over rows and k outputs, and l2.
 
-    The rows are taken ROWS at a time, so that there are never more slopes than of so many.
+    The rows are taken ROWS at a time, so that there are never more slopes than of so many. What lies below the diagonal
+    is mostly what lies above: a quarter of the products is not computed.
     """
     x, _, s = data
     k, n, size = plan.sizes[-1], x.shape[0], w.shape[0]
     numbers = engine.arange(size)
     decay = ops.cast(numbers < size - sum(plan.sizes[1:]), engine.dtype_name(w)) * l2
-    start = ops.where(numbers[:, None] == numbers, decay * mask, 0.0)
+    half = size // 2
 
-    def add(total: Array, block: Any) -> tuple[Array, Array]:
+    def add(totals: Any, block: Any) -> Any:
         x, s = block
+        above, corner = totals
         for output in range(k):
-            j = jacobian(engine, plan, w, x, mask, output)
-            total = total + (2 / k) * (j.T @ (s[:, None] * j))
-        return total, s[:0]
+            j = jacobian(engine, plan, w, x, mask, output) * ops.sqrt((2 / k) * s)[:, None]
+            above, corner = above + j[:, :half].T @ j, corner + j[:, half:].T @ j[:, half:]
+        return (above, corner), s[:0]
 
+    start = ops.where(numbers[:, None] == numbers, decay * mask, 0.0)
+    totals = start[:half], start[half:, half:]
     if n <= ROWS:
-        return add(start, (x, s))[0]
-    more = -n % ROWS
-    blocks = ops.pad(x, ((0, more), (0, 0))), ops.pad(s, ((0, more),))
-    return engine.scan(add, start, tuple(ops.reshape(part, (-1, ROWS, *part.shape[1:])) for part in blocks))[0]
+        totals = add(totals, (x, s))[0]
+    else:
+        more = -n % ROWS
+        blocks = ops.pad(x, ((0, more), (0, 0))), ops.pad(s, ((0, more),))
+        in_blocks = tuple(ops.reshape(part, (-1, ROWS, *part.shape[1:])) for part in blocks)
+        totals = engine.scan(add, totals, in_blocks)[0]
+    above, corner = totals
+    return ops.concat([above, ops.concat([above[:, half:].T, corner], axis=1)], axis=0)
 
 
+@direct
 def answers(engine: Engine, w: Array, x: Array, *, plan: Plan) -> Array:
     """What the network says of each row: its outputs, or probabilities, (rows, outputs)."""
     return _last(plan)(outputs(plan, w, x))
@@ -244,6 +263,7 @@ def _last(plan: Plan) -> Callable[[Array], Array]:
     return activations.get(losses.get(plan.loss).activation if plan.output is None else plan.output)
 
 
+@costs(lambda a: CALLS * gradient_costs(a.plan, len(a.data[0])))
 def value_and_gradient(engine: Engine, w: Array, data: Any, mask: Array, l2: Array, *, plan: Plan) -> Any:
     """`gradient` as a program of its own."""
     return gradient(engine, plan, w, data, mask, l2)

@@ -12,7 +12,8 @@ from neuroloom import losses, ops, optimizers
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError
 from neuroloom.networks import mlp_algorithms as algorithms
-from neuroloom.networks.mlp_rules import Plan, curvature, dropping, gradient, objective
+from neuroloom.networks.base import costs
+from neuroloom.networks.mlp_rules import Plan, curvature, dropping, gradient, gradient_costs, objective
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Tree
 
@@ -24,6 +25,21 @@ LEVEL = 1e-5
 that go by its sign would make much of what weighs next to nothing, and of rounding."""
 
 
+def training_costs(a: Any) -> float:
+    """What `train` costs."""
+    n, w = len(a.data[0]), a.w.size
+    epoch = gradient_costs(a.plan, n)
+    if a.algorithm in algorithms.BATCHES:
+        epoch = -(-n // a.batch) * gradient_costs(a.plan, a.batch)
+    elif a.algorithm == "lm":
+        slopes = n * w * (1 / 20 + w / 1000) * a.plan.sizes[-1]
+        epoch = epoch + (slopes + w**3 / 5000) / 3  # this takes three times as long to compile as the others
+    elif a.algorithm in ("cgf", "cgp"):
+        epoch = 5 * epoch  # tries along a line
+    return epoch * a.curves.shape[1]
+
+
+@costs(training_costs)
 def train(
     engine: Engine, w: Array, slots: Tree, best: Tree, curves: Array, data: Any, held: Any, mask: Array,
     values: dict[str, Array], key: Any, first: Array, *, plan: Plan, algorithm: str, momentum: float, batch: int,

@@ -11,7 +11,7 @@ from neuroloom import ops
 from neuroloom.config import Bool, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ByThresholds
-from neuroloom.networks.base import Network, direct
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array
 
@@ -113,6 +113,7 @@ class Perceptron(ByThresholds, Network):
         return self
 
 
+@costs(lambda a: (70 if a.pocket else 30) * len(a.x) * (a.ends[1] - a.ends[0]))
 def learn(
     engine: Engine, state: Any, orders: Any, ends: Any, x: Array, t: Array, rate: Array, *, bias: bool, pocket: bool
 ) -> Any:
@@ -122,9 +123,9 @@ def learn(
     the pocket, the share of mistakes in each pass, (w, b) to answer by.
     """
 
-    def one(state: Any, example: Any) -> Any:
+    def one(state: Any, row: Array) -> Any:
         (w, b, mistakes, run), kept = state
-        x_i, t_i = example
+        x_i, t_i = ops.gather(x, row), ops.gather(t, row)
         wrong = t_i * (w @ x_i + b) <= 0
         if pocket:
             kept = _exchange(engine, x, t, w, b, run, kept, wrong)
@@ -135,7 +136,7 @@ def learn(
 
     def one_pass(i: Array, state: Any) -> Any:
         _, done, before, kept, curve = state
-        (learned, kept), _ = engine.scan(one, (before, kept), in_order(engine, (x, t), orders, i))
+        (learned, kept), _ = engine.scan(one, (before, kept), in_order(engine, x.shape[0], orders, i))
         wrong = ops.mean(ops.cast(learned[2] - before[2], engine.dtype_name(x))) / x.shape[0]
         curve = ops.where(engine.arange(curve.shape[0]) == done, wrong, curve)
         again = wrong > 0
@@ -150,12 +151,12 @@ def learn(
     return again, done, learned, kept, curve, (w, b)
 
 
-def in_order(engine: Engine, rows: tuple[Array, ...], orders: Any, i: Array) -> tuple[Array, ...]:
-    """The rows in the order number i, or as they are where there are no orders."""
-    if isinstance(orders, tuple):
-        return rows
-    order = ops.squeeze(engine.rows(orders, i, 1), axis=0)
-    return tuple(ops.gather(part, order) for part in rows)
+def in_order(engine: Engine, n: int, orders: Any, i: Array) -> Array:
+    """The numbers of the rows in the order number i, or as they are where there are no orders.
+
+    A pass reads each row in its place: gathering them before takes as long as the pass.
+    """
+    return engine.arange(n) if isinstance(orders, tuple) else ops.squeeze(engine.rows(orders, i, 1), axis=0)
 
 
 def _exchange(
@@ -181,9 +182,8 @@ def linear(engine: Engine, x: Array, w: Array, b: Array) -> Array:
 
 def bound(X: np.ndarray, targets: np.ndarray, w: np.ndarray, b: np.ndarray, bias: bool) -> np.ndarray:
     """(R/γ)² per unit, in float64; infinite where the unit does not separate its classes."""
-    rows = np.hstack([X, np.ones((len(X), 1)) if bias else np.zeros((len(X), 1))]).astype(np.float64)
-    weights = np.hstack([w, b[:, None]]).astype(np.float64)
-    length = np.maximum(np.linalg.norm(weights, axis=1), np.finfo(float).tiny)
-    margin = (targets * (rows @ weights.T)).min(axis=0) / length
-    radius = np.linalg.norm(rows, axis=1).max()
+    x, w, b = (part.astype(np.float64) for part in (X, w, b))
+    length = np.maximum(np.sqrt((w**2).sum(axis=1) + b**2), np.finfo(float).tiny)
+    margin = (targets * (x @ w.T + b)).min(axis=0) / length
+    radius = np.sqrt(np.einsum("nd,nd->n", x, x).max() + bias)
     return np.where(margin > 0, (radius / np.where(margin > 0, margin, 1)) ** 2, np.inf)

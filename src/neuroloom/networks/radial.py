@@ -12,7 +12,7 @@ from neuroloom import ops, optimizers
 from neuroloom.config import Choice, Count, Positive, PositiveInt
 from neuroloom.engines import Engine
 from neuroloom.networks.answers import ByScores, ManyTargets, targets_of
-from neuroloom.networks.base import Network, direct
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.kernel import squared_distances
 from neuroloom.typing import Array, Tree
 
@@ -182,6 +182,7 @@ def gaussians(engine: Engine, x: Array, centers: Array, widths: Array) -> Array:
     return ops.exp(-squared_distances(x, centers) / (2 * widths**2))
 
 
+@costs(lambda a: (1000 + a.x.size * len(a.start["centers"]) / 50) * a.steps)
 def descend(engine: Engine, start: Tree, x: Array, targets: Array, rate: Array, *, steps: int) -> tuple[Tree, Array]:
     """Adam on the mean squared error over centres, log widths, weights and bias; the error before each step."""
     adam = optimizers.Adam(epsilon=1e-4)  # a smaller one turns rounding into steps where a gradient is nearly zero

@@ -14,6 +14,7 @@ from scipy.special import logsumexp
 
 from neuroloom import ops
 from neuroloom.engines import Engine
+from neuroloom.networks.base import costs, direct
 from neuroloom.ops import draws
 from neuroloom.typing import Array, Key
 
@@ -64,6 +65,13 @@ def free_energies(net: Net, v: Array, kind: str) -> Array:
 # --------------------------------------------------------------------------------------------------------- training
 
 
+def training_costs(a: Any) -> float:
+    """What `train` costs."""
+    batches = math.ceil(len(a.x) / a.batch) * a.epochs
+    return batches * (250 + 300 * a.k) + a.epochs * len(a.x) * (a.k + 1) * a.net[0].size / 500
+
+
+@costs(training_costs)
 def train(
     engine: Engine, net: Net, velocity: Net, chains: Array, x: Array, key: Key, rate: Array, momentum: Array,
     decay: Array, *, batch: int, epochs: int, k: int, persistent: bool, moving: bool, kind: str,
@@ -141,21 +149,25 @@ def measure(net: Net, v: Array, key: Key, kind: str) -> Array:
 # ----------------------------------------------------------------------------------------------------------- asking
 
 
+@direct
 def hidden_means(engine: Engine, net: Net, v: Array) -> Array:
     """P(h = 1 | v)."""
     return ops.sigmoid(to_hidden(net, v))
 
 
+@direct
 def visible_means(engine: Engine, net: Net, h: Array, *, kind: str) -> Array:
     """E(v | h)."""
     return expected(to_visible(net, h), kind)
 
 
+@direct
 def free_energy(engine: Engine, net: Net, v: Array, *, kind: str) -> Array:
     """F of each row."""
     return free_energies(net, v, kind)
 
 
+@costs(lambda a: a.v.shape[1] * (30 + len(a.v) * len(a.net[0]) / 20))
 def pseudo_likelihoods(engine: Engine, net: Net, v: Array) -> Array:
     """Σᵢ log p(vᵢ | the other units) of each row of binary units, all of them flipped in turn."""
     z = to_hidden(net, v)
@@ -170,6 +182,7 @@ def pseudo_likelihoods(engine: Engine, net: Net, v: Array) -> Array:
     return engine.scan(one, 0 * before, (net[0].T, net[1], v.T))[0]
 
 
+@costs(lambda a: a.steps * (250 + len(a.v) * a.net[0].size / 500))
 def sample(engine: Engine, net: Net, v: Array, steps: Array, key: Key, *, kind: str) -> Array:
     """The visible states after so many steps of the chain from v."""
 
@@ -181,6 +194,7 @@ def sample(engine: Engine, net: Net, v: Array, steps: Array, key: Key, *, kind: 
     return engine.loop(0, steps, step, v)
 
 
+@costs(lambda a: len(a.temperatures) * (400 + len(a.v) * a.net[0].size / 500))
 def anneal(engine: Engine, net: Net, base: Array, temperatures: Array, v: Array, key: Key, *, kind: str) -> Array:
     """Annealed importance sampling from units without connections and biases `base` to the network.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from neuroloom import activations, ops, optimizers
 from neuroloom.engines import Engine
 from neuroloom.networks import mlp_algorithms as algorithms
+from neuroloom.networks.base import costs
 from neuroloom.typing import Array, Tree
 
 CLIP = 1.0
@@ -30,6 +31,13 @@ class Form(NamedTuple):
     each: bool
     activation: Any = "tanh"
     output: Any = "linear"
+
+
+def steps_costs(a: Any, step: float) -> float:
+    """What a way through all steps of time costs, where a step costs so much beside its products."""
+    x = a.data[0] if hasattr(a, "data") else a.x
+    w = sum(part.size for part in a.weights) if hasattr(a, "weights") else a.w.size
+    return len(x) * (step + x.shape[1] * w / 300)
 
 
 def run_through(engine: Engine, weights: Any, x: Array, real: Array | None, memory: Array | None, start: Array,
@@ -75,12 +83,14 @@ def sums(engine: Engine, weights: Any, x: Array, real: Array | None, memory: Arr
     return ops.sum(found * (there - after), axis=0)
 
 
+@costs(lambda a: steps_costs(a, 25))
 def outputs(engine: Engine, weights: Any, x: Array, real: Array | None, memory: Array | None, start: Array, *,
             form: Form) -> Array:  # fmt: skip
     """What the network says of x (steps, sequences, features): (steps, sequences, outputs), or the last of them."""
     return answer_of(sums(engine, weights, x, real, memory, start, form), form)
 
 
+@costs(lambda a: steps_costs(a, 25))
 def heard(engine: Engine, weights: Any, x: Array, real: Array | None, memory: Array | None, start: Array, *,
           form: Form) -> Array:  # fmt: skip
     """What is heard after each step, (steps, sequences, units)."""
@@ -112,6 +122,7 @@ def parts(w: Any, shapes: tuple[tuple[int, ...], ...]) -> tuple[Any, ...]:
     return tuple(found)
 
 
+@costs(lambda a: 100 * steps_costs(a, 280))
 def gradient(engine: Engine, w: Array, data: Any, memory: Array | None, *, shapes: Any, form: Form) -> Any:
     """The error and its gradient, through all steps of time, for weights as one vector."""
 
@@ -122,6 +133,7 @@ def gradient(engine: Engine, w: Array, data: Any, memory: Array | None, *, shape
     return f, g
 
 
+@costs(lambda a: len(a.curve) * steps_costs(a, 280) * (5 if a.algorithm in ("cgf", "cgp") else 1))
 def descend(
     engine: Engine, w: Array, slots: Tree, curve: Array, data: Any, memory: Array | None, rate: Array, goal: Array,
     first: Array, *, shapes: Any, form: Form, algorithm: str, momentum: float,

@@ -7,6 +7,7 @@ from typing import Any
 from neuroloom import ops
 from neuroloom.engines import Engine
 from neuroloom.networks import competitive_rules as rules
+from neuroloom.networks.base import costs
 from neuroloom.typing import Array, Key
 
 LARGE = 3e38
@@ -37,6 +38,7 @@ def _held(w: Array, box: tuple[Array, Array] | None) -> Array:
     return w if box is None else ops.minimum(ops.maximum(w, box[0]), box[1])
 
 
+@costs(lambda a: (80 + a.w.size / 50) * len(a.x) * len(a.curve))
 def online(
     engine: Engine, x: Array, w: Array, squared: Array, rates: Array, radii: Array, key: Key, first: Array,
     curve: Array, epochs: Array, *, distance: str, kind: str, decay: str, missing: bool,
@@ -61,6 +63,7 @@ def online(
     return w.T, curve
 
 
+@costs(lambda a: (200 + len(a.x) * len(a.w) / 10) * len(a.curve))
 def batch(
     engine: Engine, x: Array, w: Array, squared: Array, radii: Array, first: Array, curve: Array, epochs: Array, *,
     distance: str, kind: str, decay: str, missing: bool,

@@ -13,7 +13,7 @@ from neuroloom.config import Bool, Choice, NonNegative, Positive, PositiveInt, R
 from neuroloom.engines import Engine
 from neuroloom.errors import NonFiniteError, ShapeError
 from neuroloom.networks.answers import ByThresholds, ManyTargets
-from neuroloom.networks.base import Network, direct
+from neuroloom.networks.base import Network, costs, direct
 from neuroloom.networks.numbers import Numbers
 from neuroloom.networks.perceptron import in_order, linear
 from neuroloom.ops import draws
@@ -247,6 +247,7 @@ def respond(engine: Engine, x: Array, w: Array, b: Array, *, activation: str) ->
     return ACTIVATIONS[activation][0](x @ w.T + b)
 
 
+@costs(lambda a: 35 * len(a.x) * (a.ends[1] - a.ends[0]))
 def descend(
     engine: Engine, state: Any, orders: Any, ends: Any, x: Array, t: Array, rate: Array, tol: Array, *, activation: str,
     bias: bool, normalize: bool,
@@ -259,16 +260,16 @@ def descend(
     lengths = ops.sum(x * x, axis=1) + (1.0 if bias else 0.0)
     rates = rate / ops.where(lengths > 0, lengths, 1.0) if normalize else rate + 0 * lengths
 
-    def one(state: Any, example: Any) -> Any:
+    def one(state: Any, row: Array) -> Any:
         w, b = state
-        x_i, t_i, rate_i = example
+        x_i, t_i, rate_i = (ops.gather(part, row) for part in (x, t, rates))
         y = phi(w @ x_i + b)
         delta = rate_i * (t_i - y) * slope(y)  # (k,)
         return (w + delta[:, None] * x_i, b + delta if bias else b), ops.mean((t_i - y) ** 2)
 
     def one_pass(i: Array, state: Any) -> Any:
         _, done, w, b, curve, before = state
-        (w, b), errors = engine.scan(one, (w, b), in_order(engine, (x, t, rates), orders, i))
+        (w, b), errors = engine.scan(one, (w, b), in_order(engine, x.shape[0], orders, i))
         error = ops.mean(errors)
         curve = ops.where(engine.arange(curve.shape[0]) == done, error, curve)
         still = (ops.abs(before - error) >= tol * before) & (error > 0) & ops.isfinite(error)

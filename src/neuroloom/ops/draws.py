@@ -58,6 +58,12 @@ def permutation(key: Key, n: int) -> Array:
     return ops.cast(ops.argsort(bits(key, (n,))[0]), "int32")
 
 
+def permutations(key: np.ndarray, numbers: np.ndarray, n: int) -> np.ndarray:
+    """`permutation(fold_in(key, i), n)` for each of the numbers, a row each, on the host."""
+    _, first, second = _hash(numbers[:, None], key[:1], key[1:])
+    return np.argsort(_hash(np.arange(n, dtype=np.int32), first, second)[0], axis=1)
+
+
 def _unit(words: Array) -> Array:
     return ops.cast(_shifted(words, 8), "float32") * 2.0**-24
 

@@ -203,6 +203,8 @@ class JaxEngine(Engine):
     # --------------------------------------------------------------------------- gathering, windows, recurrence
 
     def gather(self, x: Array, index: Array) -> Array:
+        if jnp.ndim(index) == 0:  # a gather of one row takes longer than a slice
+            return lax.dynamic_index_in_dim(x, index, keepdims=False)
         return jnp.take(x, index, axis=0, mode="clip")
 
     def add_at(self, x: Array, index: Array, values: Array) -> Array:
