@@ -19,8 +19,8 @@ from neuroloom.callbacks import (
     TerminateOnNaN,
 )
 from neuroloom.errors import ConfigurationError
-from neuroloom.training.callbacks import CallbackList
-from neuroloom.training.callbacks.monitor import direction
+from neuroloom.learning.callbacks import CallbackList
+from neuroloom.learning.callbacks.monitor import direction
 
 NAN = math.nan
 

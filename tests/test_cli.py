@@ -310,8 +310,8 @@ def test_doctor_names_the_command_that_installs_what_is_missing(monkeypatch: pyt
 
 
 def test_doctor_shows_the_speeds_and_measures_them_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from neuroloom.learning import speeds
     from neuroloom.models import references
-    from neuroloom.training import speeds
 
     monkeypatch.setenv("NEUROLOOM_CACHE", str(tmp_path))
     monkeypatch.setattr(references, "REFERENCES", references.REFERENCES[:1])

@@ -6,7 +6,7 @@ import pytest
 import neuroloom as nl
 from neuroloom import layers, ops
 from neuroloom.errors import ConfigurationError
-from neuroloom.training.loop import compilations
+from neuroloom.learning.loop import compilations
 from tolerances import assert_close
 
 rng = np.random.default_rng(2)

@@ -267,7 +267,7 @@ def test_steps_are_written_as_often_as_asked(tmp_path, update_freq, steps):
 
 
 def test_without_update_freq_no_step_is_told(tmp_path):
-    from neuroloom.training.callbacks import CallbackList
+    from neuroloom.learning.callbacks import CallbackList
 
     assert not CallbackList(callbacks.TensorBoard(tmp_path), None, {}).wants_batches
     assert CallbackList(callbacks.TensorBoard(tmp_path, update_freq=5), None, {}).wants_batches

@@ -11,8 +11,8 @@ import neuroloom as nl
 from nets import binary, same, small
 from neuroloom import engines, layers
 from neuroloom.errors import DataError
-from neuroloom.training import feed as feed_module
-from neuroloom.training.feed import ArrayFeed, BatchFeed, prefetch, same_arrays
+from neuroloom.learning import feed as feed_module
+from neuroloom.learning.feed import ArrayFeed, BatchFeed, prefetch, same_arrays
 
 
 def drawn(feed, epoch=0):

@@ -116,7 +116,7 @@ def test_gradients_through_layers_in_layers(make, training_engine):
 
 
 def test_a_chunk_of_a_written_model_is_one_program():
-    from neuroloom.training.loop import compilations
+    from neuroloom.learning.loop import compilations
 
     model = compiled(TwoBranch)
     model.fit(X, Y, epochs=2, verbose=0, engine="jax")

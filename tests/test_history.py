@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from neuroloom.errors import DataError, NeuroloomError
-from neuroloom.training.callbacks import CallbackList
-from neuroloom.training.history import History, format_logs, format_number
+from neuroloom.learning.callbacks import CallbackList
+from neuroloom.learning.history import History, format_logs, format_number
 
 
 def history(rows, first=0):

@@ -23,9 +23,9 @@ ROWS = {
     4: {"ops"},
     5: {"activations", "initializers", "regularizers", "losses", "metrics", "data", "datasets", "plots"},
     6: {"layers", "optimizers"},
-    7: {"training", "files", "summary", "diagram"},
+    7: {"learning", "files", "summary", "diagram"},
     8: {"models", "session", "callbacks", "saving", "utils"},
-    9: {"networks", "testing"},
+    9: {"networks", "populations", "testing"},
     10: {"cli"},
     11: {"__main__"},
 }

@@ -14,7 +14,7 @@ from nets import binary, small
 from neuroloom import engines, layers
 from neuroloom.engines.torch import record as torch_record
 from neuroloom.errors import DataError, ShapeError
-from neuroloom.training import loop, predicting
+from neuroloom.learning import loop, predicting
 
 
 def calls(act):

@@ -8,8 +8,8 @@ import pytest
 import neuroloom as nl
 from neuroloom import callbacks, layers, ops
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
+from neuroloom.learning.loop import compilations
 from neuroloom.models import Learner, Move
-from neuroloom.training.loop import compilations
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(96, 5)).astype("float32")

@@ -13,7 +13,7 @@ import neuroloom as nl
 from nets import binary, net, same, small
 from neuroloom import callbacks, layers
 from neuroloom.errors import DataError, NonFiniteError
-from neuroloom.training import compilations, loop
+from neuroloom.learning import compilations, loop
 
 
 def steps(rows):

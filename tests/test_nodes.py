@@ -181,7 +181,7 @@ def test_what_a_step_uses_from_outside_is_computed_once_and_trained(training_eng
 
 
 def test_models_with_equal_loops_are_one_program():
-    from neuroloom.training.loop import compilations
+    from neuroloom.learning.loop import compilations
 
     def fitted(scale):
         x = nl.Input((4, 2))

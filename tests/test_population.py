@@ -15,11 +15,11 @@ from nets import NETS, binary, data, net, same, small
 from neuroloom import config, plots
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError
 from neuroloom.layers.parts import specs_of
-from neuroloom.models import Population, together
-from neuroloom.models.members import cell, text_table
+from neuroloom.learning import History, compilations, loop
 from neuroloom.plots import style
-from neuroloom.training import History, compilations, lifting, loop
-from neuroloom.training.population import IndexFeed
+from neuroloom.populations import Population, lifting, together
+from neuroloom.populations.members import cell, text_table
+from neuroloom.populations.steps import IndexFeed
 
 L = nl.layers
 X, Y = binary(96)  # whole batches of 16
@@ -233,10 +233,10 @@ def test_cores_share_what_is_worth_it(kind, members, rows, parts, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     given = {"dense": [L.Dense(8, input_shape=(2,))], "recurrent": [L.SimpleRNN(2, input_shape=(3, 2))]}[kind]
     models = members * [nl.Sequential([*given, L.Dense(1)])]
-    course = together.Course(nl.engines.load("jax"), 16, 1, True, 0)
+    terms = together.Terms(nl.engines.load("jax"), 16, 1, True, 0)
     half = together.Data({"x": np.zeros((2 * rows, 2))}, members * [np.arange(rows)])
     whole = together.Data({"x": np.zeros((rows, 2))}, members * [None])
-    assert together._shards(course, models, half) == together._shards(course, models, whole) == parts
+    assert together._shards(terms, models, half) == together._shards(terms, models, whole) == parts
 
 
 class Falling(nl.callbacks.Callback):

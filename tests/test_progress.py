@@ -17,10 +17,10 @@ from rich.console import Console
 
 from neuroloom.callbacks import CSVLogger
 from neuroloom.errors import ConfigurationError
-from neuroloom.training import progress
-from neuroloom.training.callbacks import CallbackList
-from neuroloom.training.history import History, format_logs
-from neuroloom.training.progress import Moment, Progress
+from neuroloom.learning import progress
+from neuroloom.learning.callbacks import CallbackList
+from neuroloom.learning.history import History, format_logs
+from neuroloom.learning.progress import Moment, Progress
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 STEPS = 5
@@ -204,8 +204,8 @@ def test_text_of_markup_is_shown_as_it_is(clock):
 
 PROGRAM = """
 import sys, time
-from neuroloom.training.callbacks import CallbackList
-from neuroloom.training.progress import Progress
+from neuroloom.learning.callbacks import CallbackList
+from neuroloom.learning.progress import Progress
 
 with CallbackList(Progress("auto"), object(), {"epochs": 3, "steps": 8, "verbose": "auto"}) as every:
     every.on_train_begin()

@@ -8,7 +8,7 @@ from sklearn.model_selection import GroupKFold, KFold, ParameterGrid, Stratified
 import neuroloom as nl
 from nets import same
 from neuroloom.errors import ConfigurationError
-from neuroloom.models.folds import folds_of
+from neuroloom.populations.folds import folds_of
 
 L = nl.layers
 RNG = np.random.default_rng(7)

@@ -9,7 +9,7 @@ import pytest
 import neuroloom as nl
 import neuroloom.session as nls
 from neuroloom.errors import GraphError, ModelFileError, ShapeError
-from neuroloom.training import loop
+from neuroloom.learning import loop
 
 
 @pytest.fixture(autouse=True)

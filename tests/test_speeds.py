@@ -9,9 +9,9 @@ import neuroloom as nl
 from neuroloom import engines, layers
 from neuroloom.engines import dispatch
 from neuroloom.errors import UnknownNameError
+from neuroloom.learning import speeds
+from neuroloom.learning.speeds import Row, Table, fastest, hint, kind_of, work_of
 from neuroloom.models import references
-from neuroloom.training import speeds
-from neuroloom.training.speeds import Row, Table, fastest, hint, kind_of, work_of
 
 
 def network(*stack, shape):

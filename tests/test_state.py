@@ -10,8 +10,8 @@ import pytest
 import neuroloom as nl
 from neuroloom import callbacks, config, layers, ops, optimizers, tree
 from neuroloom.errors import ConfigurationError, ModelFileError, ShapeError
+from neuroloom.learning.state import TrainState
 from neuroloom.models import Learner, Move
-from neuroloom.training.state import TrainState
 
 RNG = config.generator(11, "state")
 X = RNG.normal(size=(70, 5)).astype("float32")

@@ -6,7 +6,7 @@ import pytest
 import neuroloom as nl
 from neuroloom import layers, tree
 from neuroloom.layers.parts import specs_of
-from neuroloom.training import Plan
+from neuroloom.learning import Plan
 from tolerances import assert_close
 
 X = np.array([[1.0, -2.0], [0.5, 3.0], [-1.5, 0.25]])

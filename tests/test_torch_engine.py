@@ -82,7 +82,7 @@ def trained(x, layers, plans, monkeypatch, **compiled):
     with monkeypatch.context() as patch:
         if not plans:
             patch.setattr(type(ENGINE), "recorded", lambda self, fn: fn)
-        patch.setattr("neuroloom.training.loop._programs", OrderedDict())
+        patch.setattr("neuroloom.learning.loop._programs", OrderedDict())
         patch.setattr(torch_lstm, "LARGE", 0)  # PyTorch's own LSTM, for small states, cannot be recorded
         record = torch_record._Entry._record
         patch.setattr(torch_record._Entry, "_record", lambda self, args: (made.append(self), record(self, args))[1])

@@ -13,7 +13,7 @@ import numpy as np
 
 from neuroloom import plots
 from neuroloom.networks import HopfieldTank, SelfOrganizingMap, simulated_annealing
-from neuroloom.networks.annealing import tour_lengths
+from neuroloom.networks.boltzmann.annealing import tour_lengths
 
 
 def cities(n, seed):

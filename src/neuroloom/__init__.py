@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         ops,
         optimizers,
         plots,
+        populations,
         regularizers,
         saving,
         session,
@@ -36,22 +37,13 @@ if TYPE_CHECKING:
     )
     from neuroloom.engines.dispatch import engine, use
     from neuroloom.layers import Input
-    from neuroloom.models import (
-        Model,
-        Sequential,
-        cross_validate,
-        ensemble,
-        fit_many,
-        grid_search,
-        load_model,
-        population,
-        random_search,
-    )
+    from neuroloom.models import Learner, Model, Move, Sequential, load_model
+    from neuroloom.populations import cross_validate, ensemble, fit_many, grid_search, population, random_search
 
 _MODULES = {
     "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers", "layers", "losses",
-    "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "saving", "session", "testing",
-    "utils",
+    "metrics", "models", "networks", "ops", "optimizers", "plots", "populations", "regularizers", "saving",
+    "session", "testing", "utils",
 }  # fmt: skip
 
 _OBJECTS = {
@@ -63,18 +55,19 @@ _OBJECTS = {
     "Learner": "neuroloom.models",
     "Move": "neuroloom.models",
     "load_model": "neuroloom.models",
-    "fit_many": "neuroloom.models",
-    "population": "neuroloom.models",
-    "cross_validate": "neuroloom.models",
-    "grid_search": "neuroloom.models",
-    "random_search": "neuroloom.models",
-    "ensemble": "neuroloom.models",
+    "fit_many": "neuroloom.populations",
+    "population": "neuroloom.populations",
+    "cross_validate": "neuroloom.populations",
+    "grid_search": "neuroloom.populations",
+    "random_search": "neuroloom.populations",
+    "ensemble": "neuroloom.populations",
 }
 
 __all__ = [
     "__version__", "activations", "callbacks", "config", "data", "datasets", "engines", "errors", "initializers",
-    "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "regularizers", "saving",
-    "session", "testing", "utils", "engine", "use", "Input", "Model", "Sequential", "Learner", "Move", "load_model",
+    "layers", "losses", "metrics", "models", "networks", "ops", "optimizers", "plots", "populations",
+    "regularizers", "saving", "session", "testing", "utils", "engine", "use", "Input", "Model", "Sequential",
+    "Learner", "Move", "load_model",
     "fit_many", "population", "cross_validate", "grid_search", "random_search", "ensemble",
 ]  # fmt: skip
 

@@ -249,7 +249,7 @@ class Configured:
     kind: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
     renamed: ClassVar[dict[str, str]] = {}
-    lifted: ClassVar[tuple[str, ...]] = ()  # numbers that may be arrays inside a program (see training/lifting.py)
+    lifted: ClassVar[tuple[str, ...]] = ()  # numbers that may be arrays inside a program (see populations/lifting.py)
 
     has_own_init: ClassVar[bool] = False  # whether its arguments are those of an __init__ that somebody wrote
 

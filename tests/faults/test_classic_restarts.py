@@ -7,7 +7,7 @@ from sklearn.datasets import make_blobs
 from sklearn.model_selection import train_test_split
 
 import neuroloom as nl
-from neuroloom.networks import mlp_training as training
+from neuroloom.networks.multilayer import mlp_training as training
 
 x = np.linspace(-7, 7, 20)[:, None]
 y = 0.5 * np.sin(x[:, 0])

@@ -192,8 +192,8 @@ def test_swapped_bytes_of_weights_classes_and_tables(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_memory_map_of_doubles_is_read_where_its_rows_are_needed(tmp_path, engine, monkeypatch):
     """Fault 6: it is converted piece by piece, streamed and split for validation like one of float32."""
-    monkeypatch.setattr("neuroloom.training.feed.RESIDENT_SHARE", 0.0)
-    monkeypatch.setattr("neuroloom.training.feed.SEGMENT_BYTES", 64)
+    monkeypatch.setattr("neuroloom.learning.feed.RESIDENT_SHARE", 0.0)
+    monkeypatch.setattr("neuroloom.learning.feed.SEGMENT_BYTES", 64)
     x = np.random.default_rng(0).normal(size=(30, 2))
     found = []
     for given in (x.astype("float32"), swapped(tmp_path / "x", x), swapped(tmp_path / "s", x, ">f8")):

@@ -5,7 +5,7 @@ import pytest
 
 import neuroloom as nl
 from neuroloom import engines, layers, tree
-from neuroloom.training.feed import BatchFeed
+from neuroloom.learning.feed import BatchFeed
 
 ENGINES = ["jax", "torch", "numpy"]
 

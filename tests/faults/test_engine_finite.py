@@ -6,7 +6,7 @@ import pytest
 import neuroloom as nl
 from neuroloom import layers, ops
 from neuroloom.errors import NonFiniteError
-from neuroloom.training import loop
+from neuroloom.learning import loop
 
 ENTRIES = ("array", "batches", "steps alone", "stream", "train_on_batch")
 X = np.arange(1, 15, dtype=np.float32)[:, None]
@@ -38,7 +38,7 @@ class Between(nl.callbacks.Callback):
 
 def train(model, entry, y, monkeypatch, **options):
     if entry == "stream":
-        monkeypatch.setattr("neuroloom.training.feed.RESIDENT_SHARE", 0.0)
+        monkeypatch.setattr("neuroloom.learning.feed.RESIDENT_SHARE", 0.0)
     if entry == "train_on_batch":
         for i in range(0, len(X), 2):
             model.train_on_batch(X[i : i + 2], y[i : i + 2])

@@ -15,7 +15,7 @@ from neuroloom.networks import (
     Perceptron,
     load,
 )
-from neuroloom.networks.recurrent import ALGORITHMS
+from neuroloom.networks.recurrent.elman import ALGORITHMS
 
 RNG = np.random.default_rng(4)
 U = RNG.uniform(-1, 1, (12, 5, 2))

@@ -11,7 +11,7 @@ import pytest
 
 import neuroloom as nl
 from neuroloom import networks, session
-from neuroloom.training import compilations, loop
+from neuroloom.learning import compilations, loop
 
 jax = pytest.importorskip("jax")
 from neuroloom.engines.jax import memory as jax_memory  # noqa: E402
@@ -215,7 +215,7 @@ def test_programs_beyond_their_number_are_freed_too(monkeypatch):
 SEARCH = """
 import json
 import numpy as np, neuroloom as nl
-from neuroloom.training import compilations
+from neuroloom.learning import compilations
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6

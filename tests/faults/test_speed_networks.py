@@ -17,9 +17,14 @@ from sklearn.datasets import load_iris
 from neuroloom import engines, networks, tree
 from neuroloom.engines.jax import JaxEngine
 from neuroloom.engines.jax import options as jax_options
-from neuroloom.networks import art_rules, base, gas_growing, least_squares, mlp_rules, perceptron, radial, threshold
+from neuroloom.learning import loop
+from neuroloom.networks import base, least_squares
+from neuroloom.networks.competitive import gas_growing
+from neuroloom.networks.linear import perceptron, threshold
+from neuroloom.networks.multilayer import mlp_rules
+from neuroloom.networks.radial import rbf as radial
+from neuroloom.networks.resonance import art_rules
 from neuroloom.ops import draws
-from neuroloom.training import loop
 
 
 @pytest.fixture
@@ -195,7 +200,7 @@ def test_least_squares_of_dependent_columns_is_the_shortest(rng):
 
 def test_a_step_of_an_echo_state_is_one_product(monkeypatch, rng):
     """Fault 36: what the inputs say to the units is one product for all steps, before them."""
-    from neuroloom.networks import echo
+    from neuroloom.networks.recurrent import echo
 
     net = networks.EchoStateRegressor(n_units=20, random_state=0, engine="jax")
     program = traced(monkeypatch, lambda: net.fit(rng.normal(size=(1, 30, 3)), rng.normal(size=(1, 30, 1))))

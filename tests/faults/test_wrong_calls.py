@@ -14,8 +14,8 @@ import neuroloom.session as nls
 from nets import binary, small
 from neuroloom import callbacks, datasets, layers, losses, models, ops, optimizers
 from neuroloom.errors import ConfigurationError, DataError, GraphError, NeuroloomError
+from neuroloom.learning import batches
 from neuroloom.networks import Hopfield, MultilayerPerceptronClassifier, MultilayerPerceptronRegressor
-from neuroloom.training import batches
 
 X, Y = binary(n=20)
 ONE_HOT = np.eye(3, dtype="float32")[np.arange(20) % 3]

@@ -7,8 +7,10 @@ import pytest
 
 from neuroloom import ops, plots
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.networks import HopfieldTank, annealing, hopfield_tank, simulated_annealing, tour_lengths
+from neuroloom.networks import HopfieldTank, simulated_annealing, tour_lengths
 from neuroloom.networks.base import run
+from neuroloom.networks.boltzmann import annealing
+from neuroloom.networks.memory import hopfield_tank
 from neuroloom.ops import draws
 
 

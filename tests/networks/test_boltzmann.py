@@ -8,8 +8,8 @@ from scipy.special import expit
 
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.networks import BernoulliRBM, BoltzmannMachine
-from neuroloom.networks import boltzmann_rules as rules
 from neuroloom.networks.base import run
+from neuroloom.networks.boltzmann import machine_rules as rules
 from neuroloom.ops import draws
 
 

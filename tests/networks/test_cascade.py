@@ -9,9 +9,9 @@ from sklearn.model_selection import cross_val_score
 from neuroloom.errors import ConfigurationError, NonFiniteError
 from neuroloom.networks import CascadeCorrelationClassifier as Classifier
 from neuroloom.networks import CascadeCorrelationRegressor as Regressor
-from neuroloom.networks import mlp_algorithms as algorithms
 from neuroloom.networks.base import answer
-from neuroloom.networks.cascade import recruit, scores
+from neuroloom.networks.multilayer import mlp_algorithms as algorithms
+from neuroloom.networks.multilayer.cascade import recruit, scores
 
 RNG = np.random.default_rng(9)
 X = np.float32(RNG.normal(size=(40, 2)))

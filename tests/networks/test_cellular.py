@@ -8,7 +8,7 @@ from scipy.ndimage import correlate
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.networks import CellularNetwork
 from neuroloom.networks.base import answer
-from neuroloom.networks.cellular import TEMPLATES, around
+from neuroloom.networks.memory.cellular import TEMPLATES, around
 
 MODES = {"zero": {"mode": "constant"}, "copy": {"mode": "nearest"}, "torus": {"mode": "wrap"}}
 LOPSIDED = (

@@ -11,8 +11,8 @@ from data_folder import DATA, needs_data
 from neuroloom.errors import ConfigurationError
 from neuroloom.networks import CompetitiveLayer
 from neuroloom.networks.base import run
-from neuroloom.networks.competitive import compete
-from neuroloom.networks.competitive_rules import start
+from neuroloom.networks.competitive.layer import compete
+from neuroloom.networks.competitive.layer_rules import start
 from neuroloom.ops import draws
 
 ENGINES = ("numpy", "jax", "torch")

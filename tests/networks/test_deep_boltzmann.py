@@ -8,9 +8,10 @@ from scipy.special import expit, logsumexp
 
 from neuroloom import ops
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.networks import BernoulliRBM, DeepBoltzmannMachine, rbm_rules
-from neuroloom.networks import deep_boltzmann_rules as rules
+from neuroloom.networks import BernoulliRBM, DeepBoltzmannMachine
 from neuroloom.networks.base import answer, run
+from neuroloom.networks.boltzmann import deep_boltzmann_rules as rules
+from neuroloom.networks.boltzmann import rbm_rules
 from neuroloom.ops import draws
 
 QUICK = {"epochs": 1, "pretrain_epochs": 0, "mean_field_steps": 1, "k": 1, "random_state": 0}

@@ -8,8 +8,8 @@ from sklearn.datasets import load_iris, make_circles
 from neuroloom.errors import ConfigurationError
 from neuroloom.networks import GrowingNeuralGas, NeuralGas
 from neuroloom.networks.base import run
-from neuroloom.networks.competitive_rules import start
-from neuroloom.networks.gas import diffuse, joined, parts
+from neuroloom.networks.competitive.gas import diffuse, joined, parts
+from neuroloom.networks.competitive.layer_rules import start
 from neuroloom.ops import draws
 
 ENGINES = ("numpy", "jax", "torch")

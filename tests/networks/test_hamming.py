@@ -8,7 +8,7 @@ from data_folder import DATA, needs_data
 from neuroloom.errors import ConfigurationError
 from neuroloom.networks import HammingNetwork
 from neuroloom.networks.base import run
-from neuroloom.networks.hamming import maxnet
+from neuroloom.networks.competitive.hamming import maxnet
 
 ENGINES = ("numpy", "jax", "torch")
 

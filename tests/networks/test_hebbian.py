@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from neuroloom.errors import ConfigurationError, ShapeError
 from neuroloom.networks import Hebb, Instar, Oja, Outstar, Sanger
 from neuroloom.networks.base import run
-from neuroloom.networks.hebbian import turn
+from neuroloom.networks.linear.hebbian import turn
 
 
 @pytest.fixture(autouse=True)

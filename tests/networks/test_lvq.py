@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from neuroloom.networks import GLVQ, GMLVQ, GRLVQ, LVQ, RSLVQ
 from neuroloom.networks.base import run
-from neuroloom.networks.glvq import descend
-from neuroloom.networks.lvq import learn
+from neuroloom.networks.competitive.glvq import descend
+from neuroloom.networks.competitive.lvq import learn
 
 W = np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 5.0]])
 MARKS = np.array([0, 1, 0])

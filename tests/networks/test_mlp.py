@@ -18,10 +18,10 @@ from sklearn.preprocessing import StandardScaler
 from neuroloom import engines
 from neuroloom.errors import ConfigurationError, DataError, NonFiniteError, ShapeError
 from neuroloom.networks import MultilayerPerceptronClassifier, MultilayerPerceptronRegressor
-from neuroloom.networks import mlp_algorithms as algorithms
-from neuroloom.networks import mlp_rules as rules
 from neuroloom.networks.base import answer
-from neuroloom.networks.mlp_base import ALGORITHMS
+from neuroloom.networks.multilayer import mlp_algorithms as algorithms
+from neuroloom.networks.multilayer import mlp_rules as rules
+from neuroloom.networks.multilayer.mlp_base import ALGORITHMS
 
 Classifier = functools.partial(MultilayerPerceptronClassifier, scale=False)  # formulas are of features as they are
 Regressor = functools.partial(MultilayerPerceptronRegressor, scale=False)

@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from neuroloom import engines
 from neuroloom.networks import CMAC, GRNN, PNN, ELMClassifier, ELMRegressor, RBFClassifier, RBFRegressor
-from neuroloom.networks.kernel import WIDTHS
-from neuroloom.networks.radial import neighbour_widths, orthogonal_selection
+from neuroloom.networks.radial.kernel import WIDTHS
+from neuroloom.networks.radial.rbf import neighbour_widths, orthogonal_selection
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(40, 3)) + 5.0  # away from the origin, where careless distances lose digits

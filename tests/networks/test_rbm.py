@@ -7,9 +7,10 @@ import pytest
 from scipy.special import expit, logsumexp
 
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.networks import BernoulliRBM, DeepBeliefClassifier, DeepBeliefNetwork, GaussianRBM, deep_belief
-from neuroloom.networks import rbm_rules as rules
+from neuroloom.networks import BernoulliRBM, DeepBeliefClassifier, DeepBeliefNetwork, GaussianRBM
 from neuroloom.networks.base import run
+from neuroloom.networks.boltzmann import deep_belief
+from neuroloom.networks.boltzmann import rbm_rules as rules
 from neuroloom.ops import draws
 
 

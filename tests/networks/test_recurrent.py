@@ -15,7 +15,7 @@ from neuroloom.networks import (
     JordanRegressor,
 )
 from neuroloom.networks.base import answer, run
-from neuroloom.networks.recurrent_rules import Form, descend, loss, outputs
+from neuroloom.networks.recurrent.elman_rules import Form, descend, loss, outputs
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,9 @@ from sklearn.preprocessing import StandardScaler
 from data_folder import DATA, needs_data
 from neuroloom import plots
 from neuroloom.errors import ConfigurationError, DataError, ShapeError
-from neuroloom.networks import SelfOrganizingMap, som_grid, som_rules
+from neuroloom.networks import SelfOrganizingMap
 from neuroloom.networks.base import run
+from neuroloom.networks.competitive import som_grid, som_rules
 from neuroloom.ops import draws
 
 ENGINES = ("numpy", "jax", "torch")

@@ -1,8 +1,8 @@
-"""Objects that watch a training and act on it (see `neuroloom.training.callbacks`)."""
+"""Objects that watch a training and act on it (see `neuroloom.learning.callbacks`)."""
 
 from neuroloom.callbacks.tensorboard import TensorBoard
 from neuroloom.calls import public
-from neuroloom.training.callbacks import (
+from neuroloom.learning.callbacks import (
     Callback,
     CSVLogger,
     EarlyStopping,

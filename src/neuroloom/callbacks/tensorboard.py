@@ -13,7 +13,7 @@ from neuroloom.config import Check, Flag, Integer
 from neuroloom.diagram import boxes_of
 from neuroloom.errors import ConfigurationError, ShapeError, nearest
 from neuroloom.files.events import EventWriter
-from neuroloom.training.callbacks.base import Callback, Logs, State, check_place, expect, expect_path
+from neuroloom.learning.callbacks.base import Callback, Logs, State, check_place, expect, expect_path
 
 TRAIN, VALIDATION = "train", "validation"
 

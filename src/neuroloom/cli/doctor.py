@@ -19,8 +19,8 @@ from neuroloom.datasets._fetch import FOLDER_VARIABLE
 from neuroloom.datasets._sources import SOURCES
 from neuroloom.engines import dispatch
 from neuroloom.folders import cache_folder
+from neuroloom.learning.speeds import Row, choice, measured_path, table
 from neuroloom.models.references import measure
-from neuroloom.training.speeds import Row, choice, measured_path, table
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "safetensors", "matplotlib", "narwhals", "pooch", "rich", "click")
 FRAMES = ("pandas", "polars")

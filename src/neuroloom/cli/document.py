@@ -13,9 +13,9 @@ from neuroloom.cli.report import Section, code, html_report, table
 from neuroloom.cli.scores import ClassScores, Scores
 from neuroloom.cli.sources import Source
 from neuroloom.cli.trained import Trained
+from neuroloom.learning import History
 from neuroloom.models import Model
 from neuroloom.summary import Summary
-from neuroloom.training import History
 
 SHOWN_IMAGES = 24
 

@@ -23,9 +23,9 @@ from neuroloom.cli.terminal import count, digits, file_size, listed, note, show_
 from neuroloom.cli.trained import Trained
 from neuroloom.engines import Engine
 from neuroloom.errors import ConfigurationError, EngineError
+from neuroloom.learning import History
+from neuroloom.learning.history import format_logs
 from neuroloom.models import Model
-from neuroloom.training import History
-from neuroloom.training.history import format_logs
 
 ENDING = ".safetensors"
 LOGGED_EPOCHS = 10  # lines that a training writes into a pipe

@@ -9,21 +9,11 @@ from typing import Any
 from neuroloom import activations, config, files
 from neuroloom.calls import friendly, public
 from neuroloom.errors import ConfigurationError, ModelFileError, NeuroloomError
-from neuroloom.models.ensembles import Ensemble, ensemble
-from neuroloom.models.folds import CrossValidation, cross_validate
 from neuroloom.models.learner import Learner, Move
-from neuroloom.models.many import Population, fit_many
 from neuroloom.models.model import Model
-from neuroloom.models.search import Search, grid_search, random_search
 from neuroloom.models.sequential import Sequential
-from neuroloom.models.variants import population
 
-__all__ = [
-    "Model", "Sequential", "Learner", "Move", "load_model",
-    "Population", "fit_many", "population",
-    "CrossValidation", "Search", "cross_validate", "grid_search", "random_search",
-    "Ensemble", "ensemble",
-]  # fmt: skip
+__all__ = ["Learner", "Model", "Move", "Sequential", "load_model"]
 
 public(__name__)
 

@@ -13,13 +13,13 @@ from neuroloom.engines import Engine, Spec
 from neuroloom.errors import ConfigurationError, DataError, nearest
 from neuroloom.layers import Layer
 from neuroloom.layers.parts import Version, attribute_signature, copied, layers_in, specs_of
+from neuroloom.learning.batches import parts
+from neuroloom.learning.learner import LossLayer, Move, Moves, StepContext, traced, traced_step
+from neuroloom.learning.plan import Plan
+from neuroloom.learning.rows import weight_row
+from neuroloom.learning.speeds import fastest
 from neuroloom.models.model import CheckedRows, Model, not_finite
 from neuroloom.ops import draws
-from neuroloom.training.batches import parts
-from neuroloom.training.learner import LossLayer, Move, Moves, StepContext, traced, traced_step
-from neuroloom.training.plan import Plan
-from neuroloom.training.rows import weight_row
-from neuroloom.training.speeds import fastest
 from neuroloom.typing import Tree
 
 __all__ = ["Learner", "Move"]

@@ -27,17 +27,17 @@ from neuroloom.layers import Network
 from neuroloom.layers.base import Cell
 from neuroloom.layers.parts import Version, specs_of
 from neuroloom.layers.run import FiniteRun
+from neuroloom.learning import CallbackList, History, Plan, Progress, Runner, Task, Trainer, predict
+from neuroloom.learning.batches import Patience, converted, first_of, gives_batches, parts, refuse_beside_batches
+from neuroloom.learning.feed import ArrayFeed, BatchFeed, Feed
+from neuroloom.learning.history import format_logs
+from neuroloom.learning.rows import class_weighted, make_rows, unread_rows
+from neuroloom.learning.speeds import fastest, hint
+from neuroloom.learning.state import BESIDE, TrainState, check_slots, copied, numbers_of, without_weights
+from neuroloom.learning.step import inputs_of
 from neuroloom.models.structure import Structure
 from neuroloom.optimizers import SGD
 from neuroloom.optimizers.schedules import Schedule
-from neuroloom.training import CallbackList, Course, History, Plan, Progress, Runner, Task, predict
-from neuroloom.training.batches import Patience, converted, first_of, gives_batches, parts, refuse_beside_batches
-from neuroloom.training.feed import ArrayFeed, BatchFeed, Feed
-from neuroloom.training.history import format_logs
-from neuroloom.training.rows import class_weighted, make_rows, unread_rows
-from neuroloom.training.speeds import fastest, hint
-from neuroloom.training.state import BESIDE, TrainState, check_slots, copied, numbers_of, without_weights
-from neuroloom.training.step import inputs_of
 from neuroloom.typing import Array, Tree
 
 Logs = dict[str, float]
@@ -371,17 +371,17 @@ class Model(Structure):
             validate = self._validation(chosen, validation_data, checked_size, validation_steps, verbose)
             if verbose:
                 self._say_fresh_optimizer()
-            course, state = self._course(chosen, feed, callbacks, verbose, last, first, validate)
+            trainer, state = self._trainer(chosen, feed, callbacks, verbose, last, first, validate)
             self._warn_of_nothing()
-            course.frequency = frequency
-            return self._run(course, state, range(first, last))
+            trainer.frequency = frequency
+            return self._run(trainer, state, range(first, last))
 
-    def _run(self, course: Course, state: Tree, epochs: range) -> History:
+    def _run(self, trainer: Trainer, state: Tree, epochs: range) -> History:
         """Train. A callback of another training of this model may do so: that one keeps its history."""
         history = self.history
         assert history is not None
         try:
-            course.run(state, epochs)
+            trainer.run(state, epochs)
         finally:
             self.history = history
             self.network.say_written()  # to a training around this one
@@ -419,7 +419,7 @@ class Model(Structure):
             _said.add(line)
             print(line)
 
-    def _course(
+    def _trainer(
         self,
         engine: Engine,
         feed: Feed,
@@ -428,7 +428,7 @@ class Model(Structure):
         epochs: int,
         initial_epoch: int,
         validate: Callable[[], Logs] | None,
-    ) -> tuple[Course, Tree]:
+    ) -> tuple[Trainer, Tree]:
         task = self._make_task()
         self.stop_training = False
         self.history = History()
@@ -437,7 +437,7 @@ class Model(Structure):
         params["initial_epoch"] = initial_epoch
         params["metrics"] = [*task.columns, *(f"val_{name}" for name in task.test_columns if validate is not None)]
         told = CallbackList([*given, self.history, Progress(verbose)], self, params)  # type: ignore[arg-type]
-        course = Course(
+        trainer = Trainer(
             engine=engine,
             runner=Runner(engine, ("train", task.signature()), lambda: task.detached().train, len(task.columns)),
             columns=task.columns,
@@ -452,7 +452,7 @@ class Model(Structure):
             explain=lambda batch, after: self._explain(engine, task, batch, after),
             stopped=lambda: self.stop_training,
         )
-        return course, self._training_state(engine, task)
+        return trainer, self._training_state(engine, task)
 
     def _training_state(self, engine: Engine, task: Task) -> Tree:
         self._draw()
@@ -598,8 +598,8 @@ class Model(Structure):
         with engines.engine(chosen.name):
             rows, _ = self._training_rows(x, y, sample_weight, None, 0.0)
             feed = ArrayFeed(chosen, rows, tree.first(rows).shape[0])
-            course, state = self._course(chosen, feed, None, 0, 1, 0, None)
-            history = self._run(course, state, range(1))
+            trainer, state = self._trainer(chosen, feed, None, 0, 1, 0, None)
+            history = self._run(trainer, state, range(1))
         return {name: values[-1] for name, values in history.history.items()}
 
     # -------------------------------------------------------------------------------------------------- using

@@ -13,8 +13,8 @@ import numpy as np
 
 from neuroloom import config, engines
 from neuroloom.layers import LSTM, Conv2D, Dense, Embedding, Flatten, MaxPooling2D
+from neuroloom.learning.speeds import Row, Table, device_of, kind_of, work_of
 from neuroloom.models.sequential import Sequential
-from neuroloom.training.speeds import Row, Table, device_of, kind_of, work_of
 
 STEPS = 40
 """Steps in an epoch."""

@@ -34,9 +34,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from neuroloom import config, engines, tree
 from neuroloom.engines import Engine
 from neuroloom.errors import DataError, NonFiniteError
+from neuroloom.learning import loop
 from neuroloom.networks import saving
 from neuroloom.ops import draws
-from neuroloom.training import loop
 from neuroloom.typing import Tree
 
 Self = TypeVar("Self", bound="Network")

@@ -14,7 +14,7 @@ import numpy as np
 
 from neuroloom import config
 from neuroloom.errors import ConfigurationError, ShapeError
-from neuroloom.networks.som_grid import _apart, positions
+from neuroloom.networks.competitive.som_grid import _apart, positions
 
 
 def full(units: int, *, own: bool = False) -> np.ndarray:

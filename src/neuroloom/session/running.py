@@ -13,12 +13,12 @@ from neuroloom import engines
 from neuroloom.errors import GraphError, NeuroloomError, ShapeError
 from neuroloom.layers import Layer
 from neuroloom.layers.base import show_shape
+from neuroloom.learning.loop import program
 from neuroloom.ops import draws
 from neuroloom.session.evaluate import Run, Special, needed, variables_of
 from neuroloom.session.graph import Graph, Tensor, Variable, current_sessions, get_default_graph, wide
 from neuroloom.session.summary import Record
 from neuroloom.session.values import converted, numbers
-from neuroloom.training.loop import program
 from neuroloom.typing import Array
 
 

@@ -1,0 +1,1 @@
+"""Stochastic networks: Boltzmann machines, and what is made of them."""

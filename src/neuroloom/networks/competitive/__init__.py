@@ -1,0 +1,1 @@
+"""Networks whose units compete for inputs: maps, gases, quantisers."""

@@ -1,0 +1,1 @@
+"""Networks of one layer: threshold units and Hebbian learning."""

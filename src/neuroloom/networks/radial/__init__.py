@@ -1,0 +1,1 @@
+"""Networks whose units answer to a place in the space of inputs."""

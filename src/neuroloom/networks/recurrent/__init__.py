@@ -1,0 +1,1 @@
+"""Networks that feed themselves back over time."""

@@ -1,0 +1,1 @@
+"""Adaptive resonance: categories that are made when nothing fits."""
