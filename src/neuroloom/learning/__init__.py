@@ -6,9 +6,10 @@ from neuroloom.learning.loop import Runner, compilations
 from neuroloom.learning.plan import Plan
 from neuroloom.learning.predicting import predict
 from neuroloom.learning.progress import Progress
-from neuroloom.learning.step import Target, Task
+from neuroloom.learning.supervised import Supervised, Target
 from neuroloom.learning.trainer import Trainer
 
 __all__ = [
-    "CallbackList", "Trainer", "History", "Plan", "Progress", "Runner", "Target", "Task", "compilations", "predict",
+    "CallbackList", "History", "Plan", "Progress", "Runner", "Supervised", "Target", "Trainer", "compilations",
+    "predict",
 ]  # fmt: skip

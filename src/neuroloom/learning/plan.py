@@ -1,4 +1,4 @@
-"""What `compile` was told, and the Task that it makes of a network."""
+"""What `compile` was told, and the Supervised that it makes of a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neuroloom import config, losses, metrics, optimizers, tree
 from neuroloom.errors import ConfigurationError, nearest
 from neuroloom.layers import Network
 from neuroloom.layers.parts import free_name
-from neuroloom.learning.step import Target, Task
+from neuroloom.learning.supervised import Supervised, Target
 from neuroloom.ops.graph import Node, select
 from neuroloom.optimizers import Optimizer
 
@@ -31,8 +31,8 @@ class Plan:
         _check_names(metrics)
         return cls(copy.copy(optimizers.get(optimizer)), _resolved(loss), metrics, loss_weights, precision)
 
-    def task(self, network: Network) -> Task:
-        """The Task: one Target for each of the network's outputs."""
+    def task(self, network: Network) -> Supervised:
+        """The Supervised: one Target for each of the network's outputs."""
         names = output_names(network)
         loss = _per_output(self.loss, names, "loss", shared=True)
         weights = _per_output(self.loss_weights, names, "loss_weights")
@@ -43,7 +43,7 @@ class Plan:
         ]
         if all(target.loss is None for target in targets):
             raise ConfigurationError("compile expected a loss, such as 'mse' or 'categorical_crossentropy'.")
-        task = Task(network, tuple(targets), self.optimizer, precision=self.precision)
+        task = Supervised(network, tuple(targets), self.optimizer, precision=self.precision)
         _refuse_same_names(task.columns)
         return task
 

@@ -18,7 +18,7 @@ from neuroloom.learning.feed import row_bytes
 from neuroloom.learning.loop import program
 from neuroloom.learning.rows import Check
 from neuroloom.learning.speeds import device_of, measures
-from neuroloom.learning.step import inputs_of
+from neuroloom.learning.supervised import inputs_of
 from neuroloom.typing import Array, Function, Tree
 
 PIECE_BYTES = 8 << 20

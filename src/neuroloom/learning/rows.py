@@ -18,7 +18,7 @@ from neuroloom.data.sources import Inner, as_arrays, check_finite, column_names,
 from neuroloom.errors import ConfigurationError, DataError, ShapeError, nearest
 from neuroloom.layers import Embedding, Network
 from neuroloom.layers.base import show_shape
-from neuroloom.learning.step import Target
+from neuroloom.learning.supervised import Target
 from neuroloom.ops.graph import Node
 from neuroloom.typing import Tree
 

@@ -14,7 +14,8 @@ from neuroloom.errors import ConfigurationError, DataError, nearest
 from neuroloom.layers import Layer
 from neuroloom.layers.parts import Version, attribute_signature, copied, layers_in, specs_of
 from neuroloom.learning.batches import parts
-from neuroloom.learning.learner import LossLayer, Move, Moves, StepContext, traced, traced_step
+from neuroloom.learning.contexts import LossLayer, StepContext
+from neuroloom.learning.moves import Move, Moves, traced, traced_step
 from neuroloom.learning.plan import Plan
 from neuroloom.learning.rows import weight_row
 from neuroloom.learning.speeds import fastest
@@ -91,7 +92,7 @@ class Learner(Model):
         raise ConfigurationError(f"{type(self).__name__} does not define loss(self, nets, batch, ctx).")
 
     def train(self, state: Any, batch: Any, ctx: StepContext) -> tuple[Any, dict[str, Any]]:
-        """The state after a batch, and scalars to log; see `training.learner.StepContext`. All moves, in their order.
+        """The state after a batch, and scalars to log; see `learning.contexts.StepContext`. All moves, in their order.
 
         The scalar "loss" in the logs is the loss that is shown; without it that is the sum of the losses of the moves.
         """

@@ -27,14 +27,14 @@ from neuroloom.layers import Network
 from neuroloom.layers.base import Cell
 from neuroloom.layers.parts import Version, specs_of
 from neuroloom.layers.run import FiniteRun
-from neuroloom.learning import CallbackList, History, Plan, Progress, Runner, Task, Trainer, predict
+from neuroloom.learning import CallbackList, History, Plan, Progress, Runner, Supervised, Trainer, predict
 from neuroloom.learning.batches import Patience, converted, first_of, gives_batches, parts, refuse_beside_batches
 from neuroloom.learning.feed import ArrayFeed, BatchFeed, Feed
 from neuroloom.learning.history import format_logs
 from neuroloom.learning.rows import class_weighted, make_rows, unread_rows
 from neuroloom.learning.speeds import fastest, hint
 from neuroloom.learning.state import BESIDE, TrainState, check_slots, copied, numbers_of, without_weights
-from neuroloom.learning.step import inputs_of
+from neuroloom.learning.supervised import inputs_of
 from neuroloom.models.structure import Structure
 from neuroloom.optimizers import SGD
 from neuroloom.optimizers.schedules import Schedule
@@ -136,7 +136,7 @@ class Model(Structure):
 
     def _forget_training(self) -> None:
         self._loaded = False  # whether a file said how it is compiled, and no training has told so yet
-        self._task: Task | None = None
+        self._task: Supervised | None = None
         self._task_version = -1
         self._state = TrainState(self._seed)  # without the weights, which the layers hold
 
@@ -206,7 +206,7 @@ class Model(Structure):
             raise ConfigurationError("Call compile(optimizer, loss) before training or evaluating the model.")
         return self._plan
 
-    def _make_task(self) -> Task:
+    def _make_task(self) -> Supervised:
         if self._task is None or self._task_version != Version.now:
             task = self._compiled().task(self.network)
             if type(self).compute_loss is not Model.compute_loss:
@@ -454,7 +454,7 @@ class Model(Structure):
         )
         return trainer, self._training_state(engine, task)
 
-    def _training_state(self, engine: Engine, task: Task) -> Tree:
+    def _training_state(self, engine: Engine, task: Supervised) -> Tree:
         self._draw()
         params, frozen = self._split(engine)
         slots = task.slots(params, self._state.slots, engine)
@@ -572,7 +572,7 @@ class Model(Structure):
         return {"params": params, "frozen": frozen, **tree.map(engine.asarray, self._own_state())}
 
     @np.errstate(all="ignore")  # NumPy would warn of what is looked for
-    def _explain(self, engine: Engine, task: Task, batch: Tree, after: Tree) -> str:
+    def _explain(self, engine: Engine, task: Supervised, batch: Tree, after: Tree) -> str:
         """Which layer, gradient or weight is not finite, for a batch on the device and the state after its step."""
         params, frozen = self._split(engine)
         bad = not_finite(engine, {**params, **frozen})

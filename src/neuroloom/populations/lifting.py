@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from neuroloom.config import Configured
 from neuroloom.layers.parts import copied
-from neuroloom.learning.step import Task
+from neuroloom.learning.supervised import Supervised
 
 T = TypeVar("T", bound=Configured)
 
@@ -21,12 +21,12 @@ MARK = 0.5
 """What stands in the place of a lifted number in a structure."""
 
 
-def parted(task: Task) -> tuple[Any, list[float]]:
+def parted(task: Supervised) -> tuple[Any, list[float]]:
     """The signature of the structure, equal for tasks that share a program, and the lifted numbers.
 
     >>> import neuroloom as nl
     >>> model = nl.Sequential([nl.layers.Dense(1, kernel_regularizer=nl.regularizers.L2(0.1), input_shape=(2,))])
-    >>> parted(Task(model.network, ()))[1]
+    >>> parted(Supervised(model.network, ()))[1]
     [0.1]
     """
     kept = vars(task)  # it lives as long as the task; finding it anew takes longer than an epoch of a small network
@@ -41,19 +41,19 @@ def parted(task: Task) -> tuple[Any, list[float]]:
     return kept["_parted"]
 
 
-def without(task: Task) -> Task:
+def without(task: Supervised) -> Supervised:
     """The task with a mark in the place of each lifted number."""
     return _replaced(task, lambda _: MARK)
 
 
-def holding(task: Task, values: list[Any]) -> Task:
+def holding(task: Supervised, values: list[Any]) -> Supervised:
     """The task with these values (arrays, inside a program) in the places of its lifted numbers."""
     given = iter(values)
     return _replaced(task, lambda _: next(given))
 
 
-def _replaced(task: Task, fn: Callable[[Any], Any]) -> Task:
-    if not isinstance(task, Task) or task.model is None:
+def _replaced(task: Supervised, fn: Callable[[Any], Any]) -> Supervised:
+    if not isinstance(task, Supervised) or task.model is None:
         return replace(task, network=with_numbers(task.network, fn))
     network, model = copied((task.network, task.model), {}, fn)  # the model's layers are the network's
     return replace(task, network=network, model=model)

@@ -13,7 +13,7 @@ from neuroloom import engines, tree
 from neuroloom.engines import Engine
 from neuroloom.layers.base import Cell
 from neuroloom.layers.parts import specs_of
-from neuroloom.learning import Runner, Task
+from neuroloom.learning import Runner, Supervised
 from neuroloom.learning.loop import Chunk
 from neuroloom.learning.state import copied
 from neuroloom.models.model import Model
@@ -73,7 +73,7 @@ class Shard:
         self._small: dict[Hashable, tuple[np.ndarray, Array]] = {}
         self._failed: Tree = None  # what changes in the state for members whose step gave weights that are not finite
         self.epochs = epochs
-        self.task: Task = without(models[0]._make_task().detached())
+        self.task: Supervised = without(models[0]._make_task().detached())
         self.columns, self.test_columns = self.task.columns, self.task.test_columns
         seeds = [model._seed for model in models] if shuffle else None
         self.feed = IndexFeed(

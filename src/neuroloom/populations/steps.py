@@ -21,12 +21,12 @@ import numpy as np
 from neuroloom import config, engines, tree
 from neuroloom.engines import Engine
 from neuroloom.learning.feed import Segment
-from neuroloom.learning.step import Task
+from neuroloom.learning.supervised import Supervised
 from neuroloom.populations.lifting import holding
 from neuroloom.typing import Array, Function, Key, Tree
 
 
-def train_step(task: Task, batch_size: int, shared: bool) -> Function:
+def train_step(task: Supervised, batch_size: int, shared: bool) -> Function:
     """The training step of all members.
 
     Args:
@@ -41,7 +41,7 @@ def train_step(task: Task, batch_size: int, shared: bool) -> Function:
     return _of_all(one, batch_size, shared)
 
 
-def test_step(task: Task, batch_size: int, shared: bool) -> Function:
+def test_step(task: Supervised, batch_size: int, shared: bool) -> Function:
     """The step that evaluates all members; `fixed` holds their weights."""
 
     def one(member: Tree, numbers: list[Array], fixed: Tree, batch: Tree, key: Key) -> tuple[Tree, list[Array]]:

@@ -1,6 +1,6 @@
 """One step of learning. Loss, gradient and update meet here and nowhere else.
 
-A `Task` is a network with what it should learn. Its `train` and `test` are pure functions
+A `Supervised` is a network with what it should learn. Its `train` and `test` are pure functions
 
     train(state, fixed, batch, key) -> (state, row)
 
@@ -51,7 +51,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Task:
+class Supervised:
     """A network, one Target per output, and the optimizer.
 
     `endings` names, per output, the activation that the network leaves to the loss (see `detached`). In `precision`
@@ -75,7 +75,7 @@ class Task:
         own = self.model and (type(self.model), attribute_signature(self.model.attributes()))
         return signature_of(self.network), tuple(t.signature() for t in self.targets), optimizer, self.precision, own
 
-    def detached(self) -> Task:
+    def detached(self) -> Supervised:
         """A copy that holds no weights, for compiled programs to keep; outputs in logits form where losses want it."""
         memo: dict[int, Any] = {}
         network = copied(self.network, memo)
