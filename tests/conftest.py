@@ -1,6 +1,7 @@
 """Fixtures that all tests share: engines, seeds, Keras as the oracle."""
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -62,11 +63,35 @@ def listening():
     signal.signal(signal.SIGINT, before)
 
 
+HERE = Path(__file__).parent
+NOT_FAST = {
+    "faults", "networks", "test_benchmarks", "test_cache", "test_cli", "test_compute_loss", "test_datasets",
+    "test_diagram", "test_docs", "test_ensemble", "test_entry_points", "test_events", "test_examples", "test_files",
+    "test_imports", "test_keras_parity", "test_misuse", "test_plots", "test_population", "test_progress",
+    "test_report", "test_reproducible", "test_search", "test_session_examples", "test_sources", "test_speeds",
+    "test_tensorboard", "test_testing", "test_torch_engine", "test_uses", "test_windows",
+}  # fmt: skip
+"""Folders and files with nothing for `pytest -m fast`: they start processes, train long, or sweep widely."""
+
+
 def pytest_collection_modifyitems(items):
-    """Every test in the folder `faults` shows a fault that was found in use: `pytest -m faults` runs them all."""
+    """Marks by place. `faults`: the folder of faults that were found in use. `fast`: for the daily work, on NumPy and
+    JAX, of each test one case per class.
+    """
+    seen = set()
     for item in items:
-        if Path(__file__).parent / "faults" in item.path.parents:
+        inside = item.path.relative_to(HERE) if HERE in item.path.parents else Path("elsewhere")
+        if inside.parts[0] == "faults":
             item.add_marker(pytest.mark.faults)
+        case = getattr(item, "callspec", None)
+        words = set(case.id.split("-")) if case else set()
+        if inside.parts[0].removesuffix(".py") in NOT_FAST or "torch" in words or item.get_closest_marker("slow"):
+            continue
+        about = re.split(r"[-(\[,: ]", case.id.replace("numpy-", "").replace("jax-", ""))[0] if case else ""
+        key = item.path, item.originalname, about if about not in ENGINES else "", *(words & {"numpy", "jax"})
+        if key not in seen:
+            seen.add(key)
+            item.add_marker(pytest.mark.fast)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from benchmarks.rows import BINARY, CATEGORICAL, Optimizer, Row
 from benchmarks.tasks import Many, Predict, Reach, Train, fitting
 from benchmarks.work import Product, work
 
+pytestmark = pytest.mark.slow  # they start the peers, each in a process of its own
+
 NETWORKS = {
     "dense": ((Dense(7, "tanh"), Dense(5, "relu"), Dense(1, "sigmoid")), (3,), BINARY),
     "conv": ((Conv(4), MaxPool(), Conv(5, 2), Flatten(), Dense(3, "softmax")), (9, 11, 2), CATEGORICAL),

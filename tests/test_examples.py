@@ -24,17 +24,23 @@ def real(monkeypatch):
     monkeypatch.setenv("NEUROLOOM_DATA", str(DATA))
 
 
+SLOWER = [pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "numpy")]
+"""Engines on which the examples take a minute; that the engines' curves agree is shown elsewhere."""
+
+
 @needs_data
-def test_mnist_reaches_97_and_a_half_per_cent(training_engine, real, capsys):
-    accuracy = example("mnist_mlp").main(engine=training_engine.name)
+@pytest.mark.parametrize("name", ["jax", *SLOWER])
+def test_mnist_reaches_97_and_a_half_per_cent(name, real, capsys):
+    accuracy = example("mnist_mlp").main(engine=name)
     assert accuracy >= 0.975
     lines = capsys.readouterr().out.strip().split("\n")
     assert lines[-1] == f"test accuracy: {accuracy:.4f}" and lines[0].startswith("Epoch 1/5")
 
 
 @needs_data
-def test_imdb_reaches_87_per_cent(training_engine, real):
-    assert example("imdb_mlp").main(engine=training_engine.name) >= 0.87
+@pytest.mark.parametrize("name", ["jax", *SLOWER])
+def test_imdb_reaches_87_per_cent(name, real):
+    assert example("imdb_mlp").main(engine=name) >= 0.87
 
 
 @pytest.mark.parametrize("name", ["mnist_mlp", "imdb_mlp"])
