@@ -213,9 +213,22 @@ class Layer(Configured, kind="layer"):
             except RecursionError:
                 raise ConfigurationError(f"{self.label} calls itself in call(), which would never end.") from None
             self.check_result(value)
+            value = self._own_memory(engine, run, value, tree.leaves([args, kwargs]))
         run.remember(value)
         run.close()
         return value
+
+    @staticmethod
+    def _own_memory(engine: Engine, run: Run, value: Any, given: list[Any]) -> Any:
+        """The result, in memory that is not the caller's."""
+
+        def apart(y: Any) -> Any:
+            made, mask = engine.apart(y, given), run.mask_of(y)
+            if made is not y and mask is not None:
+                run.set_mask(made, mask)
+            return made
+
+        return tree.map(apart, value)
 
     def apply(self, w: Tree, *args: Any, ctx: Context | None = None, **kwargs: Any) -> Any:
         """The layer, with all layers in it, as a pure function of its weights (a tree by path) and its inputs.

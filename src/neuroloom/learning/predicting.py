@@ -12,8 +12,8 @@ import numpy as np
 
 from neuroloom import tree
 from neuroloom.engines import Engine
-from neuroloom.layers import Network, Run
-from neuroloom.layers.parts import copied, signature_of
+from neuroloom.layers import Layer, Network, Run
+from neuroloom.layers.parts import copied, parts_of, signature_of
 from neuroloom.learning.feed import row_bytes
 from neuroloom.learning.loop import program
 from neuroloom.learning.rows import Check
@@ -61,12 +61,13 @@ def predict(engine: Engine, network: Network, inputs: list[np.ndarray], check: C
     `check` looks at a piece of the inputs before its turn, while the device computes the one before.
     """
     n = inputs[0].shape[0]
-    size = batch_size or (n if n <= LEAST else _piece(network, inputs))
+    mixes = n > 1 and network.once(_Rows).are_mixed(engine, inputs)
+    size = batch_size or (n if n <= LEAST else LEAST if mixes else _piece(network, inputs))
     forward = _program(engine, network, n, size)
 
     def begun(start: int, n: int) -> Tree:
         check(start, start + n, engine.inner)
-        return forward(_parts(engine, inputs, start, n))
+        return forward(_parts(engine, inputs, start, n, padded=engine.static_shapes and not mixes))
 
     if n <= size:
         return tree.map(lambda whole: np.array(engine.to_numpy(whole)[:n]), begun(0, n))
@@ -83,6 +84,48 @@ def _program(engine: Engine, network: Network, n: int, size: int) -> Function:
         return functools.partial(run, network.arrays(engine))
     run = program(engine, ("recorded", key), lambda: engine.recorded(_forward(copied(network, {})))).run
     return functools.partial(run, network.stamped_arrays(engine))
+
+
+class _Rows:
+    """Whether the output for a row depends on the other rows of its batch, which then is what the user says.
+
+    Our own layers compute row by row, but for those that are told to act as in training. Of classes and operations of
+    the user's own it is found out with two rows: whether it matters to the first one what the second one is.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network, self.answer = network, None if _is_unknown(network) else False
+
+    def are_mixed(self, engine: Engine, inputs: list[np.ndarray]) -> bool:
+        """The answer; with no row that is not 0, nothing can be found out, and each batch is taken as it is."""
+        if self.answer is None:
+            rows = range(min(64, inputs[0].shape[0]))
+            place = next((i for i in rows if all(np.any(np.asarray(a[i])) for a in inputs)), None)
+            if place is None:
+                return True
+            self.answer = self._asked(engine, [np.asarray(a[place]) for a in inputs])
+        return self.answer
+
+    def _asked(self, engine: Engine, row: list[np.ndarray]) -> bool:
+        forward = _program(engine, self.network, 2, 2)
+        alike, apart = (
+            tree.leaves(forward([engine.asarray(np.stack([a, a if same else np.zeros_like(a)])) for a in row]))
+            for same in (True, False)
+        )
+        pairs = [(engine.to_numpy(one)[0], engine.to_numpy(two)[0]) for one, two in zip(alike, apart, strict=True)]
+        return not all(np.allclose(one, two, rtol=1e-4, atol=1e-6, equal_nan=True) for one, two in pairs)
+
+
+def _is_unknown(network: Network) -> bool:
+    """Whether something in a network may mix rows: what a user wrote, operations, layers told to act as in training."""
+    ours = __name__.partition(".")[0]
+    for layer in parts_of(network).paths:
+        if not layer._pure or type(layer).__module__.partition(".")[0] != ours:
+            return True
+        for node in layer.order if isinstance(layer, Network) else ():
+            if node.kwargs.get("training") or not (node.call is None or isinstance(node.call, Layer)):
+                return True
+    return False
 
 
 def _is_to_record(network: Network, n: int, size: int) -> bool:
@@ -107,12 +150,12 @@ def _piece(network: Network, inputs: list[np.ndarray]) -> int:
     return max(LEAST, min(16384, 1 << fitting.bit_length() >> 1))
 
 
-def _parts(engine: Engine, inputs: list[np.ndarray], start: int, n: int) -> list[Array]:
+def _parts(engine: Engine, inputs: list[np.ndarray], start: int, n: int, padded: bool) -> list[Array]:
     """n rows of the inputs. Compiled engines get, and give, a power of two of them: few programs."""
     parts: list[Array] = [np.asarray(a[start : start + n]) for a in inputs]
     if not engine.static_shapes:
         return [engine.asarray(part) for part in parts]
-    more = (1 << (n - 1).bit_length()) - n
+    more = (1 << (n - 1).bit_length()) - n if padded else 0
     if more:
         return [np.concatenate([part, np.repeat(part[-1:], more, 0)]) for part in parts]
     return parts  # a program takes them faster than the engine places them

@@ -216,9 +216,7 @@ class Structure:
             return layer(x, training=training, mask=mask)
         self._draw()
         given = x if self._network is None else _typed(self._network.inputs, x)
-        arrays = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else [given]
-        answer = layer(given, training=training, mask=mask, key=key)
-        return tree.map(lambda y: engines.of(y).apart(y, arrays), answer)
+        return layer(given, training=training, mask=mask, key=key)
 
     def __layer__(self) -> Layer | None:
         """The model as a part of a layer."""
