@@ -32,7 +32,7 @@ def test_readme_python_blocks_run_in_order(tmp_path, monkeypatch):
 def test_readme_has_the_two_shell_blocks_that_ci_runs():
     first, second = blocks(ROOT / "README.md", "sh")
     assert first == "python -m pip install .\nneuroloom train digits\n"
-    assert second == "python -m pip install '.[test]'\npython -m pytest\n"
+    assert second == "python -m pip install '.[test]'\npython -m pytest -n auto\n"
     script = (ROOT / ".ci" / "run").read_text()
     assert "block 1" in script and "block 2" in script
 
