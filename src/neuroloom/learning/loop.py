@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,6 +240,19 @@ class Running:
         return self.again(self.low + len(rows) - 1)[0], rows, self.state
 
 
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch is run with; see `Runner.epoch`."""
+
+    fixed: Tree
+    feed: Feed
+    number: int
+    key: Key
+    one_by_one: bool
+    before: Callable[[Tree], Tree]
+    following: Callable[[Tree], Tree] | None
+
+
 class Runner:
     """Runs a step over feeds, chunk by chunk.
 
@@ -286,36 +299,8 @@ class Runner:
             following: gives the state with which the next epoch begins if nothing happens in between; None if there is
                 no next epoch, or not all of its rows lie on the device.
         """
-
-        def start(segment: Segment, given: Tree, low: int) -> Running:
-            chunk = self._chunk(segment)
-            high = low + (1 if one_by_one else _length(chunk.step_seconds, segment.steps - low))
-
-            origin = self._kept(segment, given, low)
-
-            def run(state: Tree, low: int, high: int) -> tuple[Tree, Array]:
-                return chunk.run(state, fixed, segment.rows, segment.order, low, high, key)
-
-            def again(high: int) -> tuple[Tree, Array]:
-                return run(self.engine.kept(origin.state), origin.low, high)
-
-            return Running(segment, given, *run(given, low, high), low, high, again)
-
-        def start_early(place: int, state: Tree) -> None:
-            ended = place == len(known)
-            follows = known[0 if ended else place]  # all epochs look the same
-            seconds = self._chunk(follows).step_seconds
-            if seconds is None or seconds * follows.steps > AHEAD_SECONDS:
-                return
-            if ended:
-                assert following is not None
-                self._next, state = (number + 1, list(feed.epoch(number + 1))), following(state)
-                follows = self._next[1][0]
-            self._early = start(follows, before(state), 0)
-
-        begun, self._next = self._next, None
-        segments = begun[1] if begun is not None and begun[0] == number else feed.epoch(number)
-        looks = following is not None and not one_by_one
+        epoch = Epoch(fixed, feed, number, key, one_by_one, before, following)
+        segments, looks = self._segments(feed, number), following is not None and not one_by_one
         known, done = list(segments) if looks else [], 0
         for place, segment in enumerate(known or segments):
             low = 0
@@ -323,11 +308,11 @@ class Runner:
                 started = time.perf_counter()
                 given = before(state)
                 early = self._taken(segment, given)
-                running = early or start(segment, given, low)
+                running = early or self._start(epoch, segment, given, low)
                 if not done:
                     meanwhile()
                 if looks and self._looks_ahead and running.high == segment.steps:
-                    start_early(place + 1, running.state)
+                    self._start_early(epoch, known[place + 1 :], known[0], running.state)
                 state, rows, failed = running.finish(self.engine)
                 if early is None and failed is None:
                     self._chunk(segment).measure((time.perf_counter() - started) / (running.high - low))
@@ -337,6 +322,36 @@ class Runner:
                 if failed is not None and not np.isfinite(rows[-1, 0]):
                     return
                 low += taken
+
+    def _segments(self, feed: Feed, number: int) -> Iterable[Segment]:
+        """Those of an epoch: as they were begun early, if that was this epoch."""
+        begun, self._next = self._next, None
+        return begun[1] if begun is not None and begun[0] == number else feed.epoch(number)
+
+    def _start(self, epoch: Epoch, segment: Segment, given: Tree, low: int) -> Running:
+        """Let the device begin with the next chunk."""
+        chunk = self._chunk(segment)
+        high = low + (1 if epoch.one_by_one else _length(chunk.step_seconds, segment.steps - low))
+        origin = self._kept(segment, given, low)
+
+        def run(state: Tree, low: int, high: int) -> tuple[Tree, Array]:
+            return chunk.run(state, epoch.fixed, segment.rows, segment.order, low, high, epoch.key)
+
+        def again(high: int) -> tuple[Tree, Array]:
+            return run(self.engine.kept(origin.state), origin.low, high)
+
+        return Running(segment, given, *run(given, low, high), low, high, again)
+
+    def _start_early(self, epoch: Epoch, left: list[Segment], first: Segment, state: Tree) -> None:
+        """Begin with the segment after the one that runs, or with the next epoch, if that is worth it."""
+        seconds = self._chunk(left[0] if left else first).step_seconds  # all epochs look the same
+        if seconds is None or seconds * (left[0] if left else first).steps > AHEAD_SECONDS:
+            return
+        if not left:
+            assert epoch.following is not None
+            self._next = epoch.number + 1, list(epoch.feed.epoch(epoch.number + 1))
+            left, state = self._next[1], epoch.following(state)
+        self._early = self._start(epoch, left[0], epoch.before(state), 0)
 
     def _chunk(self, segment: Segment) -> Program:
         key = segment.batch_size, segment.same
