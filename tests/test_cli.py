@@ -325,7 +325,9 @@ def test_doctor_shows_the_speeds_and_measures_them_anew(monkeypatch: pytest.Monk
     )
     output = fine("doctor", "--measure").output
     jax, torch, fastest = re.search(r"tiny +dense +train +16 +([\d.]+) +- +([\d.]+) +(jax|torch)", output).groups()
-    assert fastest == ("jax" if float(jax) <= float(torch) else "torch") and "measured here" in output
+    ratio = float(jax) / float(torch)
+    likely = {"jax"} if ratio < 1.03 else {"torch"} if ratio > 1.07 else {"jax", "torch"}  # the engine in use, if close
+    assert fastest in likely and "measured here" in output
     *times, fastest = re.search(r"tiny +dense +predict +256 +([\d.]+) +([\d.]+) +([\d.]+) +(\w+)", output).groups()
     taken = float(times[["jax", "numpy", "torch"].index(fastest)])
     close = fastest == "jax" and taken < 1.01 * speeds.WORTH_CHANGING * min(map(float, times))  # as the table rounds

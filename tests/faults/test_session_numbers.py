@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import neuroloom as nl
 import neuroloom.session as nls
 from neuroloom.errors import GraphError
 
@@ -142,3 +143,22 @@ def test_division_follows_the_old_rules(engine, graph):
     assert (quotient.tolist(), quotient.dtype) == ([-4, -4], "int32")
     assert value_of(nls.truediv(seven, 2)).dtype == "float64"
     assert value_of(nls.constant(7, "int16") / nls.constant(2, "int16")).dtype == "float32"
+
+
+@pytest.mark.parametrize("here", ["numpy", "jax", "torch"])
+@pytest.mark.parametrize("there", ["numpy", "jax", "torch"])
+def test_a_session_of_another_engine_than_the_one_in_use_keeps_all_digits(here, there):
+    """What is wide is asked of the session's engine: constants, variables, feeds and results."""
+    with nl.engine(here), nls.Graph().as_default():
+        x = nls.placeholder("float64", [2])
+        v = nls.Variable(np.array([0.1, 1e300]), dtype="float64")
+        whole = nls.constant(2**40, dtype="int64")
+        with nls.Session(engine=there) as sess:
+            sess.run(nls.global_variables_initializer())
+            total, kept, product = sess.run([x + v, v, whole * 3], {x: np.array([0.2, 1e300])})
+            sess.load({v: np.array([0.7, -1e300])})
+            loaded = sess.run(v)
+    np.testing.assert_array_equal(total, np.array([0.1, 1e300]) + np.array([0.2, 1e300]))
+    np.testing.assert_array_equal(kept, [0.1, 1e300])
+    np.testing.assert_array_equal(loaded, [0.7, -1e300])
+    assert product == 3 * 2**40

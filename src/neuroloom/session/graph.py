@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from neuroloom import config, engines, initializers, tree
-from neuroloom.engines import Spec
+from neuroloom.engines import Engine, Spec
 from neuroloom.errors import GraphError, ShapeError, nearest
 from neuroloom.layers import Layer
 from neuroloom.layers.parts import specs_of
@@ -405,10 +405,10 @@ def kind_of(tensor: Tensor) -> str:
     return "layer" if isinstance(tensor.call, Layer) else "operation"
 
 
-def wide(values: Iterable[Tensor | str]) -> AbstractContextManager[Any]:
-    """Inside, engines keep 64 bits, if a Tensor has them or a dtype among the values names them."""
+def wide(values: Iterable[Tensor | str], engine: Engine | None = None) -> AbstractContextManager[Any]:
+    """Inside, an engine (by default the one in use) keeps 64 bits, if a Tensor has them or a dtype names them."""
     dtypes = (v if isinstance(v, str) else v.dtype for v in values)
-    return engines.current().double() if any(dtype.endswith("64") for dtype in dtypes) else nullcontext()
+    return (engine or engines.current()).double() if any(dtype.endswith("64") for dtype in dtypes) else nullcontext()
 
 
 class _Here(threading.local):

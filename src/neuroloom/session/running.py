@@ -52,10 +52,10 @@ class Plan:
         self.needs_key = any(_draws(t, training) for t in self.order)
         self.engine = session.engine
         self.tensors = [*self.order, *self.constants, *self.fed, *self.reads]
-        with wide(self.tensors):
+        with wide(self.tensors, self.engine):
             self.values = [self.engine.asarray(t.value, t.dtype) for t in self.constants]
         names = (tuple(t.number for t in self.fetched), tuple(t.number for t in fed), training)
-        with wide(self.tensors):
+        with wide(self.tensors, self.engine):
             self._program = program(self.engine, ("session", session.graph.number, names), lambda: self._compute)
 
     def run(self, *given: Any) -> Any:
@@ -64,7 +64,7 @@ class Plan:
         Raises:
             GraphError: the engine refuses an operation.
         """
-        with wide(self.tensors):
+        with wide(self.tensors, self.engine):
             try:
                 return self._program.run(*given)
             except (NeuroloomError, KeyboardInterrupt):
@@ -201,7 +201,7 @@ class Session:
             _check_shape(tensor, array)
         if self.engine.traces and array.dtype.itemsize < 8:
             return array
-        with wide([tensor]):
+        with wide([tensor], self.engine):
             return self.engine.asarray(array.copy(), tensor.dtype)  # the caller may go on changing his
 
     def _plan(self, fetched: list[Tensor], fed: list[Tensor], training: bool) -> Plan:
@@ -256,7 +256,7 @@ class Session:
                 array = numbers(value, variable.dtype, f"load expected {variable.dtype} for {variable.name!r}")
                 if tuple(array.shape) != tuple(variable.shape):
                     _check_shape(variable, array)
-                with wide([variable]):
+                with wide([variable], self.engine):
                     self._values[variable] = self.engine.asarray(array, variable.dtype)
 
     # ------------------------------------------------------------------------------------------------- closing
