@@ -116,10 +116,6 @@ class Recorder:
         """The Node of a call."""
         return Node(call, args, kwargs, shape=shape, dtype=dtype)
 
-    def scan(self, step: Callable[..., Any], start: Tree, xs: Tree) -> tuple[Tree, Tree]:
-        """`ops.scan` on Nodes."""
-        raise NotImplementedError  # set by ops.loops, which knows how a step is recorded
-
 
 PLAIN = Recorder()
 

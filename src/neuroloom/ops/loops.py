@@ -18,6 +18,9 @@ from neuroloom.ops import array
 from neuroloom.ops.graph import Node, Recorder, has_node, of_nodes, parts, substitute, topological, walk
 from neuroloom.typing import Array, Tree
 
+SCANS: dict[type[Recorder], Callable[..., Any]] = {}
+"""How kinds of graphs of their own record a scan: `(recorder, step, start, xs)`."""
+
 
 class Body:
     """A function, recorded once.
@@ -101,7 +104,8 @@ def scan(step: Callable[..., Any], start: Tree, xs: Tree) -> tuple[Tree, Tree]:
     (6.0, [1.0, 3.0, 6.0])
     """
     if has_node([start, xs]):
-        return of_nodes([start, xs]).scan(step, start, xs)
+        recorder = of_nodes([start, xs])
+        return SCANS.get(type(recorder), _recorded)(recorder, step, start, xs)
     engine = engines.of(*tree.leaves([start, xs]))
     start, xs = (tree.map(engine.asarray, values) for values in (start, xs))
     if isinstance(step, Closure):
@@ -198,6 +202,3 @@ def _value(leaf: Any) -> Any:
 
 def _stand_in(like: Any, shape: tuple[Any, ...]) -> Node:
     return Node(None, shape=shape, dtype=str(like.dtype))
-
-
-Recorder.scan = _recorded  # type: ignore[method-assign, assignment]

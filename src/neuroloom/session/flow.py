@@ -10,7 +10,7 @@ from neuroloom.engines import Spec
 from neuroloom.errors import GraphError
 from neuroloom.ops import draws
 from neuroloom.ops.graph import select
-from neuroloom.ops.loops import check_state, row_of
+from neuroloom.ops.loops import SCANS, check_state, row_of
 from neuroloom.session.evaluate import Part, Run, Special, special
 from neuroloom.session.functions import convert_to_tensor
 from neuroloom.session.graph import Graph, Tensor
@@ -197,7 +197,7 @@ def _scan(graph: Graph, step: Callable[..., Any], start: Any, xs: Any) -> Any:
     return _like(start, found[: len(first)]), _like(output, found[len(first) :])
 
 
-Graph.scan = _scan  # type: ignore[method-assign, assignment]
+SCANS[Graph] = _scan
 
 
 def _results(graph: Any, name: str, call: _Parts, given: Sequence[Tensor], like: Sequence[Any]) -> list[Tensor]:
