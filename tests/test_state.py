@@ -321,3 +321,27 @@ def test_weights_that_a_callback_sets_are_those_that_learn(way, training_engine)
     other = classifier("sgd")
     model.fit(X, Y, batch_size=16, epochs=4, verbose=0, callbacks=[setting], engine=training_engine.name)
     assert np.abs(model.get_weights()[0]).max() < 1e-20 < np.abs(other.get_weights()[0]).max()
+
+
+@pytest.mark.parametrize("engine", ["jax", "torch"])
+def test_a_callback_that_sets_the_state_of_a_member_is_heard(engine):
+    """Where the members are one program, that is an error, not half of a state; one by one it is as in fit."""
+    models = [trained("adam", "jax"), trained("adam", "jax")]
+    if engine == "jax":
+        with pytest.raises(ConfigurationError, match="A callback set the state of a model that learns together"):
+            nl.fit_many(models, X, Y, epochs=4, verbose=0, callbacks=lambda i: [Back()], engine=engine)
+    else:
+        nl.fit_many(models, X, Y, batch_size=16, epochs=4, verbose=0, callbacks=lambda i: [Back()], engine=engine)
+        curve = models[0].history.history["loss"]
+        assert curve[2:] == curve[:2]
+
+
+def test_epochs_of_members_are_counted_also_where_some_stop_early():
+    models = [trained("adam", "jax"), trained("adam", "jax")]
+
+    class Stop(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs):
+            self.model.stop_training = epoch == 0
+
+    nl.fit_many(models, X, Y, epochs=3, verbose=0, callbacks=lambda i: [Stop()] if i else [], engine="jax")
+    assert [model.state.epoch for model in models] == [2 + 3, 2 + 1]

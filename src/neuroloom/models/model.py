@@ -482,8 +482,11 @@ class Model(Structure):
 
     def _next_epoch(self) -> int:
         """The number of the epoch that begins, counted over all trainings since `compile`: it names the shuffle."""
-        self._state = replace(self._state, epoch=self._state.epoch + 1)
+        self._count_epochs(1)
         return self._state.epoch - 1
+
+    def _count_epochs(self, n: int) -> None:
+        self._state = replace(self._state, epoch=self._state.epoch + n)
 
     def _keep(self, state: Tree) -> None:
         """Take the weights and the optimizer's state from a training state."""

@@ -11,11 +11,11 @@ import numpy as np
 
 from neuroloom import engines, tree
 from neuroloom.engines import Engine
+from neuroloom.errors import ConfigurationError
 from neuroloom.layers.base import Cell
 from neuroloom.layers.parts import specs_of
 from neuroloom.learning import Runner, Supervised
 from neuroloom.learning.loop import Chunk
-from neuroloom.learning.state import copied
 from neuroloom.models.model import Model
 from neuroloom.optimizers.schedules import Schedule
 from neuroloom.populations.lifting import parted, without
@@ -97,10 +97,20 @@ class Shard:
 
     def enter(self, learning: np.ndarray) -> None:
         """Begin an epoch of those who learn, with what callbacks have set meanwhile."""
-        if any(model.network.written_since(model._seen) for model in self.models):
+        if Cell.writes != self.writes and any(model.network.written_since(model._seen) for model in self.models):
+            self._refuse_states()
             self.state["members"] |= self._weights()
         self.learning = self.feed.active = learning.copy()
         self.state = self._begun(self.state)
+
+    def _refuse_states(self) -> None:
+        """The optimizers' memory of members is the program's: a callback may set weights and rates, no more."""
+        for model, (slots, step) in zip(self.models, self._first, strict=True):
+            if model._state.slots is not slots or model._state.step is not step:
+                raise ConfigurationError(
+                    "A callback set the state of a model that learns together with others. Set its weights or its "
+                    "learning rate, or train it alone, with fit."
+                )
 
     def _begun(self, state: Tree) -> Tree:
         """The state as an epoch begins: with metrics of no data."""
@@ -196,6 +206,7 @@ class Shard:
     def _first_state(self) -> Tree:
         for model in self.models:
             model._draw()
+        self._first = [(model._state.slots, model._state.step) for model in self.models]
         steps = [int(model._state.step) for model in self.models]
         members = {**self._weights(), "step": self._kept("step", steps, np.int32)}
         members["slots"] = self._slots(members["params"])
@@ -213,19 +224,24 @@ class Shard:
         found: Tree = {"params": {}, "frozen": {}}
         for path, (_, trains) in specs_of(self.models[0].network).items():
             found["params" if trains else "frozen"][path] = self._stacked([arrays[path] for arrays in every])
+        self.writes = Cell.writes
         for model in self.models:
-            model._seen = Cell.writes
+            model._seen = self.writes
         return found
 
     def _slots(self, params: Tree) -> Tree:
-        if all(model._state.slots is None for model in self.models):
-            return self.task.slots(params, None, self.engine)
-        host, every = engines.load("numpy"), []
-        params = tree.map(self.engine.to_numpy, params)
-        for i, model in enumerate(self.models):
-            own, kept = tree.map(lambda a: a[i], params), tree.map(copied, model._state.slots)  # noqa: B023
-            every.append(self.task.slots(own, kept, host))
-        return tree.map(lambda *slots: self._stacked(slots), *every)
+        """What the optimizers remember, stacked; of those who remember nothing, their start."""
+        fresh = self.task.slots(params, None, self.engine)
+        kept = [dict(tree.items(model._state.slots)) for model in self.models]
+        if not any(kept):
+            return fresh
+        paths = iter([path for path, _ in tree.items(fresh)])
+
+        def stacked(start: Array) -> Array:
+            path, first = next(paths), self.engine.to_numpy(start)
+            return self._stacked([own.get(path, first[i]) for i, own in enumerate(kept)])
+
+        return tree.map(stacked, fresh)
 
     def hand_out(self, slots: bool) -> None:
         """Give the models their weights, and with `slots` what the optimizer remembers."""

@@ -74,6 +74,7 @@ class Together:
             for part in parts
         ]
         self.learning = np.ones(len(models), bool)
+        self.begun = np.zeros(len(models), int)  # epochs that the models have not been told of yet
         self.failed = np.zeros(len(models), bool)  # who ended at a step that is not finite
 
     def run(self) -> None:
@@ -117,7 +118,7 @@ class Together:
             shown.on_epoch_begin(epoch)
             for i in np.flatnonzero(self.learning).tolist():
                 self.told[i].on_epoch_begin(epoch)
-                self.models[i]._next_epoch()
+            self.begun += self.learning
             for chunk, logs in self._chunks(epoch):
                 shown.on_chunk_end(chunk.done, logs)
             finite = self._tell(epoch)
@@ -164,6 +165,9 @@ class Together:
         return dict(zip(names, good.mean(axis=0).tolist() if len(good) else [math.nan] * len(names), strict=True))
 
     def _hand_out(self, slots: bool) -> None:
+        for i in np.flatnonzero(self.begun).tolist():
+            self.models[i]._count_epochs(int(self.begun[i]))
+        self.begun[:] = 0
         for shard in self.shards:
             shard.hand_out(slots)
 
